@@ -50,6 +50,7 @@ let package = Package(
         room("Defaults", path: "config", embed: ["gateway.json5"]),
         room("Migrations", path: "migrations", embed: ["0001_house.sql"]),
 
+        room("Files", imports: ["COpenSSL"]),
         room("HTTPServer", imports: ["HTTP", "COpenSSL"]),
         room("HTTPClient", imports: ["HTTP", "CCurl"]),
         room("GLB", imports: ["CPNG", "CTurboJPEG", "CWebP"]),
@@ -57,12 +58,12 @@ let package = Package(
         room("Providers", imports: ["Domain", "HTTP"]),
         room("Sandbox", imports: ["HTTP", "GLB"]),
 
-        room("API", imports: ["Domain", "HTTP", "Store", "Providers"]),
-        room("Work", imports: ["Domain", "HTTP", "HTTPClient", "Store", "Providers", "GLB"]),
+        room("API", imports: ["Domain", "Files", "HTTP", "Store", "Providers"]),
+        room("Work", imports: ["Domain", "Files", "HTTP", "HTTPClient", "Store", "Providers", "GLB"]),
         room(
             "Gateway",
             imports: [
-                "API", "Defaults", "Domain", "GLB", "HTTP", "HTTPClient", "HTTPServer", "Providers", "Sandbox",
+                "API", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer", "Providers", "Sandbox",
                 "Store", "Work",
             ]),
         program("CLI", imports: ["Gateway"]),
@@ -70,6 +71,7 @@ let package = Package(
 
         tests("Domain"),
         tests("HTTP"),
+        tests("Files"),
         tests("HTTPServer", imports: ["HTTP"]),
         tests("HTTPClient", imports: ["HTTP", "HTTPServer"]),
         tests("GLB"),
