@@ -106,22 +106,18 @@ extension GenerationTask {
         } else {
             guard slot.state.canBecome(target) else { throw .stale(slot.state) }
         }
-        let before = (state: state, started: startedAt != nil)
-        let (oldProgress, oldStatus) = (progress, slot.upstreamStatus)
+        let started = startedAt != nil
+        let before = (slot.state, slot.upstreamStatus, progress)
         var effects = slot.take(event, target: target, at: now)
         slots[index] = slot
-        follow(event, before: before, at: now, effects: &effects)
-        if state != before.state || target != event.target(from: before.state) || progress != oldProgress
-            || slot.upstreamStatus != oldStatus || target.isFinal
-        {
-            version += 1
-        }
+        follow(event, started: started, at: now, effects: &effects)
+        if (slot.state, slot.upstreamStatus, progress) != before { version += 1 }
         return effects
     }
 
     /// The task's own fields, from those of its slots.
     private mutating func follow(
-        _ event: SlotEvent, before: (state: TaskState, started: Bool), at now: Instant, effects: inout [Effect]
+        _ event: SlotEvent, started: Bool, at now: Instant, effects: inout [Effect]
     ) {
         state = TaskState.combining(slots.map(\.state))
         if case .finished(let finish) = event {
@@ -130,7 +126,7 @@ extension GenerationTask {
             }
             expiresAt = max(expiresAt ?? finish.expiresAt, finish.expiresAt)
         }
-        if !before.started, state == .running || state == .fetching || state == .finished {
+        if !started, state == .running || state == .fetching || state == .finished {
             startedAt = now
             effects.append(.announce(.taskStarted))
         }
