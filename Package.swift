@@ -52,7 +52,7 @@ let package = Package(
 
         room("HTTPServer", imports: ["HTTP", "COpenSSL"]),
         room("HTTPClient", imports: ["HTTP", "CCurl"]),
-        room("GLB", imports: ["CPNG", "CTurboJPEG", "CWebP"]),
+        room("GLB", imports: ["HTTP", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Store", imports: ["Domain", "Migrations", "CSQLite", "COpenSSL"]),
         room("Providers", imports: ["Domain", "HTTP"]),
         room("Sandbox", imports: ["HTTP", "GLB"]),
