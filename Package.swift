@@ -68,11 +68,13 @@ let package = Package(
         program("CLI", imports: ["Gateway"]),
         program("ProviderSimulator", imports: ["GLB", "HTTP", "HTTPServer", "HTTPClient"]),
 
+        program("glb-probe", imports: ["GLB", "HTTP"], path: "Tests/GLBProbe"),
+
         tests("Domain"),
         tests("HTTP"),
         tests("HTTPServer", imports: ["HTTP"]),
         tests("HTTPClient", imports: ["HTTP", "HTTPServer"]),
-        tests("GLB"),
+        tests("GLB", imports: ["HTTP"]),
         tests("Store", imports: ["Domain", "Migrations", "CSQLite"]),
         tests("Providers", imports: ["Domain", "HTTP"]),
         tests("Sandbox", imports: ["HTTP", "GLB"]),

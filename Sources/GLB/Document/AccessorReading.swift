@@ -79,12 +79,14 @@ extension Accessor.Source {
         guard end <= view.length else {
             throw GLBFault(
                 .outOfBounds,
-                "\(path) has \(elements) elements that end at byte \(end) of bufferViews[\(self.view)], which has \(view.length)")
+                "\(path) has \(elements) elements that end at byte \(end) of bufferViews[\(self.view)], which has \(view.length)"
+            )
         }
         guard offset % component.size == 0, (view.offset + offset) % component.size == 0 else {
             throw GLBFault(
                 .badDocument,
-                "\(path) begins at byte \(view.offset + offset), which is no multiple of its numbers' \(component.size) bytes")
+                "\(path) begins at byte \(view.offset + offset), which is no multiple of its numbers' \(component.size) bytes"
+            )
         }
     }
 }

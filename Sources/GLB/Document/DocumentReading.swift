@@ -109,7 +109,8 @@ extension Document {
         for (index, node) in nodes.enumerated() {
             for child in node.children {
                 guard parents[child] < 0 else {
-                    throw GLBFault(.notATree, "node \(child) is a child of both node \(parents[child]) and node \(index)")
+                    throw GLBFault(
+                        .notATree, "node \(child) is a child of both node \(parents[child]) and node \(index)")
                 }
                 parents[child] = index
             }
@@ -131,7 +132,8 @@ extension Document.Buffer {
         length = try part.requiredInteger("byteLength", in: 1...(1 << 53))
         if let uri = try part.string("uri") {
             throw uri.hasPrefix("data:")
-                ? GLBFault(.unsupported, "\(part.path) is a data URI; a GLB's geometry is read from its binary chunk only")
+                ? GLBFault(
+                    .unsupported, "\(part.path) is a data URI; a GLB's geometry is read from its binary chunk only")
                 : GLBFault(.externalReference, "\(part.path) is in another file, \"\(uri.prefix(64))\"")
         }
         let isFallback = try part.hasMeshopt()

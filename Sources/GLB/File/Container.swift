@@ -43,7 +43,8 @@ struct Container {
     private static func checkHeader(_ bytes: ModelBytes) throws(GLBFault) {
         guard bytes.count >= 12 else {
             throw GLBFault(
-                bytes.count == 0 ? .notGLB : .truncated, "the file has \(bytes.count) bytes; the header of a GLB has 12")
+                bytes.count == 0 ? .notGLB : .truncated, "the file has \(bytes.count) bytes; the header of a GLB has 12"
+            )
         }
         let header = try bytes.bytes(at: 0, count: 12)
         try header.withUnsafeBytesTyped { (header) throws(GLBFault) in

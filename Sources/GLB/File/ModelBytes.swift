@@ -45,7 +45,9 @@ final class ModelBytes {
         }
         switch place {
         case .memory(let bytes):
-            bytes.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + target.count)])) }
+            bytes.withUnsafeBytes {
+                target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[offset..<(offset + target.count)]))
+            }
         case .file(let descriptor):
             var done = 0
             while done < target.count {

@@ -29,7 +29,8 @@ extension Model {
     /// Hands an accessor's elements over in order, window by window, packed without gaps and with sparse values in
     /// their places. Takes the same memory for a thousand elements as for a billion.
     func eachWindow(
-        of accessor: Accessor, _ body: (_ window: UnsafeRawBufferPointer, _ elements: Range<Int>) throws(GLBFault) -> Void
+        of accessor: Accessor,
+        _ body: (_ window: UnsafeRawBufferPointer, _ elements: Range<Int>) throws(GLBFault) -> Void
     ) throws(GLBFault) {
         let size = accessor.elementSize
         let stride = accessor.source.flatMap { document.views[$0.view].stride } ?? size
@@ -100,7 +101,8 @@ private struct SparseCursor {
                 let place = (index - elements.lowerBound) * size
                 values.withUnsafeBytes { values in
                     UnsafeMutableRawBufferPointer(rebasing: window[place..<(place + size)])
-                        .copyMemory(from: UnsafeRawBufferPointer(rebasing: values[(position * size)..<((position + 1) * size)]))
+                        .copyMemory(
+                            from: UnsafeRawBufferPointer(rebasing: values[(position * size)..<((position + 1) * size)]))
                 }
                 last = index
                 next += 1

@@ -71,7 +71,8 @@ struct Inspection {
                 guard (point - point) == SIMD3() else {
                     throw GLBFault(
                         .notFinite,
-                        "position \(elements.lowerBound + element) in \(accessor.path) is (\(point.x), \(point.y), \(point.z))")
+                        "position \(elements.lowerBound + element) in \(accessor.path) is (\(point.x), \(point.y), \(point.z))"
+                    )
                 }
                 low = pointwiseMin(low, point)
                 high = pointwiseMax(high, point)
@@ -92,7 +93,8 @@ struct Inspection {
         let size = high - low
         let tolerance = Double(max(size.x, size.y, size.z)) * 1e-4 + 1e-12
         for axis in 0..<3
-        where abs(minimum[axis] - Double(low[axis])) > tolerance || abs(maximum[axis] - Double(high[axis])) > tolerance {
+        where abs(minimum[axis] - Double(low[axis])) > tolerance || abs(maximum[axis] - Double(high[axis])) > tolerance
+        {
             remarks.append("\(accessor.path) says its positions lie elsewhere than they do")
             return
         }
@@ -107,7 +109,8 @@ struct Inspection {
                 default: window.largest(UInt32.self)
                 }
             guard largest < vertices else {
-                throw GLBFault(.outOfBounds, "\(accessor.path) has the index \(largest), and there are \(vertices) vertices")
+                throw GLBFault(
+                    .outOfBounds, "\(accessor.path) has the index \(largest), and there are \(vertices) vertices")
             }
         }
     }

@@ -8,17 +8,18 @@ extension Picture {
         /// Orientations 5 to 8 lie on their side.
         package var exchangesSides: Bool { exif >= 5 }
 
-        /// Where in the stored picture the upright picture's point (u, v) lies; both from the top left, 0 to 1.
-        func stored(_ u: Float, _ v: Float) -> (u: Float, v: Float) {
-            switch exif {
-            case 2: (1 - u, v)
-            case 3: (1 - u, 1 - v)
-            case 4: (u, 1 - v)
-            case 5: (v, u)
-            case 6: (v, 1 - u)
-            case 7: (1 - v, 1 - u)
-            case 8: (1 - v, u)
-            default: (u, v)
+        /// Where in a stored picture of `width` × `height` the upright picture's pixel (x, y) lies.
+        func stored(_ x: Int, _ y: Int, width: Int, height: Int) -> (x: Int, y: Int) {
+            let (right, bottom) = (width - 1, height - 1)
+            return switch exif {
+            case 2: (right - x, y)
+            case 3: (right - x, bottom - y)
+            case 4: (x, bottom - y)
+            case 5: (y, x)
+            case 6: (y, bottom - x)
+            case 7: (right - y, bottom - x)
+            case 8: (right - y, x)
+            default: (x, y)
             }
         }
     }

@@ -10,7 +10,9 @@ struct Matrix: Equatable {
     init(columns: (SIMD4<Double>, SIMD4<Double>, SIMD4<Double>, SIMD4<Double>)) { self.columns = columns }
 
     init(_ numbers: [Double]) {
-        func column(_ at: Int) -> SIMD4<Double> { SIMD4(numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3]) }
+        func column(_ at: Int) -> SIMD4<Double> {
+            SIMD4(numbers[at], numbers[at + 1], numbers[at + 2], numbers[at + 3])
+        }
         self.init(columns: (column(0), column(4), column(8), column(12)))
     }
 
