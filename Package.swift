@@ -68,7 +68,7 @@ let package = Package(
         program("CLI", imports: ["Gateway"]),
         program("ProviderSimulator", imports: ["GLB", "HTTP", "HTTPServer", "HTTPClient"]),
 
-        program("glb-probe", imports: ["GLB", "HTTP"], path: "Tests/GLBProbe"),
+        program("GLBProbe", imports: ["GLB", "HTTP"], path: "Tests/GLBProbe"),
 
         tests("Domain"),
         tests("HTTP"),

@@ -1,8 +1,8 @@
 // The GLB room on a command line, for the checks that are written in another language, the benchmark and the eye:
-//     glb-probe check FILE | strip FILE OUT | thumbnail FILE OUT [SIZE] [transparent]
-//     glb-probe card PICTURE|- OUT SEED [plain] | sample OUT FACES none|png|jpeg|webp SIDE SEED | picture OUT
+//     GLBProbe check FILE | strip FILE OUT | thumbnail FILE OUT [SIZE] [transparent]
+//     GLBProbe card PICTURE|- OUT SEED [plain] | sample OUT FACES none|png|jpeg|webp SIDE SEED | picture OUT
 // Prints one JSON object; exit code 1 and {"fault": code, "message": sentence} for a fault, 2 for a usage mistake.
-import FoundationEssentials
+import Foundation
 import GLB
 import HTTP
 
@@ -47,7 +47,7 @@ func run(_ words: [String]) throws -> JSONValue? {
 
 do {
     guard let answer = try run(Array(CommandLine.arguments.dropFirst())) else {
-        print("usage: glb-probe check|strip|thumbnail|card|sample|picture …, see Tests/GLBProbe/main.swift")
+        print("usage: GLBProbe check|strip|thumbnail|card|sample|picture …, see Tests/GLBProbe/main.swift")
         exit(2)
     }
     print(answer)
