@@ -72,6 +72,7 @@ let package = Package(
         program("ProviderSimulator", imports: ["JSON", "GLB", "HTTP", "HTTPServer", "HTTPClient"]),
 
         room("Corpus", path: "Tests/Corpus"),
+        program("GLBProbe", imports: ["GLB", "JSON"], path: "Tests/GLBProbe"),
         tests("JSON", imports: ["Corpus"]),
         tests("Domain"),
         tests("HTTP", imports: ["Corpus", "JSON"]),
