@@ -1,6 +1,6 @@
 /// Normals for a surface that has none: at each point the mean of the faces around it, the large ones counting more.
 /// Vertices that lie at the same place share their normal, or the seams of a texture would show as creases.
-struct SmoothNormals: ~Copyable {
+struct SmoothNormals {
     let positions: Block<Float>
     let sums: Block<SIMD3<Float>>
     /// For each vertex the first one at the same place.
@@ -17,7 +17,7 @@ struct SmoothNormals: ~Copyable {
         return size
     }
 
-    init(_ positions: consuming Block<Float>) {
+    init(_ positions: Block<Float>) {
         let vertices = positions.count / 3
         sums = Block(count: vertices, repeating: SIMD3())
         welded = Self.weld(positions, vertices)
@@ -26,7 +26,7 @@ struct SmoothNormals: ~Copyable {
 
     /// Open addressing over the bits of the coordinates. The hash is drawn anew each time, so that no file can be
     /// made whose points all fall on one place of the table; the outcome does not depend on it.
-    private static func weld(_ positions: borrowing Block<Float>, _ vertices: Int) -> Block<UInt32> {
+    private static func weld(_ positions: Block<Float>, _ vertices: Int) -> Block<UInt32> {
         let welded = Block<UInt32>(count: vertices)
         let size = tableSize(vertices: vertices)
         let table = Block<UInt32>(count: size, repeating: .max)
