@@ -72,6 +72,9 @@ let package = Package(
         program("CLI", imports: ["Gateway", "JSON"]),
         program("ProviderSimulator", imports: ["JSON", "GLB", "HTTP", "HTTPServer", "HTTPClient"]),
 
+        program("hello", imports: ["HTTP", "HTTPServer"], path: "examples/hello"),
+        program("bench-http-server", imports: ["JSON", "HTTP", "HTTPServer"], path: "bench/http-server"),
+
         room("Corpus", path: "Tests/Corpus"),
         program("GLBProbe", imports: ["GLB", "JSON"], path: "Tests/GLBProbe"),
         tests("JSON", imports: ["Corpus"]),
