@@ -44,6 +44,7 @@ let package = Package(
         library("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
         library("CTurboJPEG", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
         library("CWebP", pkgConfig: "libwebp", apt: "libwebp-dev"),
+        .systemLibrary(name: "CLinux"),
 
         room("JSON"),
         room("Domain"),
@@ -52,8 +53,8 @@ let package = Package(
         room("Migrations", path: "migrations", embed: ["0001_house.sql"]),
 
         room("Files", imports: ["COpenSSL"]),
-        room("HTTPServer", imports: ["JSON", "HTTP", "COpenSSL"]),
-        room("HTTPClient", imports: ["HTTP", "CCurl"]),
+        room("HTTPServer", imports: ["HTTP", "CLinux", "COpenSSL"]),
+        room("HTTPClient", imports: ["HTTP", "CCurl", "CLinux"]),
         room("GLB", imports: ["JSON", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite", "COpenSSL"]),
         room("Providers", imports: ["JSON", "Domain", "HTTP"]),
