@@ -54,7 +54,7 @@ let package = Package(
 
         room("Files", imports: ["COpenSSL"]),
         room("HTTPServer", imports: ["HTTP", "CLinux", "COpenSSL"]),
-        room("HTTPClient", imports: ["HTTP", "CCurl"]),
+        room("HTTPClient", imports: ["HTTP", "CCurl", "CLinux"]),
         room("GLB", imports: ["JSON", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite", "COpenSSL"]),
         room("Providers", imports: ["JSON", "Domain", "HTTP"]),
@@ -62,21 +62,17 @@ let package = Package(
 
         room("API", imports: ["JSON", "Domain", "Files", "HTTP", "Store", "Providers"]),
         room("Work", imports: ["JSON", "Domain", "Files", "HTTP", "HTTPClient", "Store", "Providers", "GLB"]),
-        room("Webhooks", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "COpenSSL"]),
         room(
             "Gateway",
             imports: [
                 "API", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer", "JSON", "Providers",
-                "Sandbox", "Store", "Webhooks", "Work",
+                "Sandbox",
+                "Store", "Work",
             ]),
         program("CLI", imports: ["Gateway", "JSON"]),
         program("ProviderSimulator", imports: ["JSON", "GLB", "HTTP", "HTTPServer", "HTTPClient"]),
 
-        program("hello", imports: ["HTTP", "HTTPServer"], path: "examples/hello"),
-        program("bench-http-server", imports: ["JSON", "HTTP", "HTTPServer"], path: "bench/http-server"),
-
         room("Corpus", path: "Tests/Corpus"),
-        program("GLBProbe", imports: ["GLB", "JSON"], path: "Tests/GLBProbe"),
         tests("JSON", imports: ["Corpus"]),
         tests("Domain"),
         tests("HTTP", imports: ["Corpus", "JSON"]),
@@ -89,7 +85,6 @@ let package = Package(
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
         tests("API", imports: ["JSON", "Domain", "HTTP", "Store", "Providers"]),
         tests("Work", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "Providers"]),
-        tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),
     ]
 )
