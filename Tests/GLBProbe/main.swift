@@ -4,7 +4,7 @@
 // Prints one JSON object; exit code 1 and {"fault": code, "message": sentence} for a fault, 2 for a usage mistake.
 import Foundation
 import GLB
-import HTTP
+import JSON
 
 func printed(_ summary: GLB.Summary) -> JSONValue {
     func vector(_ v: SIMD3<Float>?) -> JSONValue {

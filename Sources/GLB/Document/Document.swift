@@ -1,4 +1,4 @@
-import HTTP
+import JSON
 
 /// A glTF document whose every reference points at something that exists and whose every view lies within the
 /// binary chunk. What only looks matter for (cameras, animations, most of the materials) is left unread.

@@ -1,4 +1,4 @@
-import HTTP
+import JSON
 
 extension Document {
     /// Reads and checks the document. Throws `bad_json` and `bad_document` for what is not glTF 2.0, `out_of_bounds`

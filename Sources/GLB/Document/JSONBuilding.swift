@@ -1,4 +1,4 @@
-import HTTP
+import JSON
 
 /// An object whose members are known by name as it is written down.
 extension JSONObject: ExpressibleByDictionaryLiteral {

@@ -1,4 +1,4 @@
-import HTTP
+import JSON
 
 /// One object of the glTF JSON with the way to it, so that every fault can name the place: `accessors[3].count`.
 struct JSONPart {

@@ -1,4 +1,4 @@
-import HTTP
+import JSON
 
 extension Document.Mesh {
     init(_ part: JSONPart, accessors: [Accessor], materials: Int) throws(GLBFault) {

@@ -3,7 +3,7 @@
 #else
     import Musl
 #endif
-import HTTP
+import JSON
 
 /// The sandbox's model: the given picture as a card in a rounded frame, with a bas-relief raised from its own light
 /// and dark. The same picture and seed give the same bytes; another seed another frame, relief and tilt.

@@ -3,7 +3,7 @@
 #else
     import Musl
 #endif
-import HTTP
+import JSON
 
 /// A rounded frame around an opening, with mitred corners, a mat behind the opening and a flat back.
 struct Frame {

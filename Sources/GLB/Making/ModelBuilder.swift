@@ -1,4 +1,4 @@
-import HTTP
+import JSON
 
 /// Puts a model together in memory: numbers go into the binary chunk, and accessors and views are written for them.
 struct ModelBuilder {

@@ -3,7 +3,7 @@
 #else
     import Musl
 #endif
-import HTTP
+import JSON
 
 /// A model like those that TRELLIS.2 delivers, for the provider simulator, tests and benchmarks: one mesh of a
 /// chosen number of faces with base colour and metallic-roughness textures. The same arguments give the same bytes.

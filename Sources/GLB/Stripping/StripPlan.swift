@@ -1,4 +1,4 @@
-import HTTP
+import JSON
 
 /// What a stripped file will hold, settled before its first byte is written: which runs of numbers in which order,
 /// and the document that describes them.

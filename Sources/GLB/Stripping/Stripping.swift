@@ -1,4 +1,4 @@
-import HTTP
+import JSON
 
 extension GLB {
     /// Writes the model's geometry alone to another file: positions, indices and normals, the nodes that place them,

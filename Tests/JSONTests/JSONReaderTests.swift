@@ -1,4 +1,5 @@
-import HTTP
+import Corpus
+import JSON
 import Testing
 
 @Suite struct `JSON reader` {

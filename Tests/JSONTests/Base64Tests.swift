@@ -1,5 +1,5 @@
 import Foundation
-import HTTP
+import JSON
 import Testing
 
 @Suite struct `Base64 coding` {

@@ -312,3 +312,14 @@ struct JSONScanner {
 
     func fault(_ reason: JSONError.Reason) -> JSONError { JSONError(reason: reason, offset: position) }
 }
+
+/// The value of a hexadecimal digit, either case.
+@inline(__always)
+private func hexValue(_ byte: UInt8) -> UInt8? {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+    default: nil
+    }
+}

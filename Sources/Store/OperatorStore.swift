@@ -1,0 +1,91 @@
+import Domain
+
+/// What whoever runs the gateway needs of the store.
+package protocol OperatorStore: Sendable {
+    /// What an operator or a breaker decided about a provider; survives a restart.
+    func providerStates() async throws(StoreError) -> [ProviderState]
+    func setProviderState(_ state: ProviderState, now: Instant) async throws(StoreError)
+
+    /// Notes an operator's act, for good.
+    func recordAudit(actor: String, act: String, subject: String, detail: String, now: Instant) async throws(StoreError)
+
+    /// A consistent copy while work goes on, verified before it gets its name.
+    func backup(to path: String) async throws(StoreError)
+
+    /// Removes what its retention has ended, in small batches.
+    func cleanUp(_ retention: Retention, now: Instant) async throws(StoreError) -> CleanUp
+
+    /// Files that rows still speak of, so that a sweep can tell orphans: SHA-256 names of inputs and assets.
+    func keptFiles() async throws(StoreError) -> Set<String>
+
+    /// What the store knows of its own health. Never waits.
+    var health: StoreHealth { get }
+}
+
+package struct ProviderState: Hashable, Sendable {
+    package let provider: ProviderID
+    /// nil: as the config says.
+    package var enabled: Bool?
+    package var note: String?
+
+    package init(provider: ProviderID, enabled: Bool?, note: String?) {
+        self.provider = provider
+        self.enabled = enabled
+        self.note = note
+    }
+}
+
+package struct Retention: Hashable, Sendable {
+    package var finishedTasks: Duration
+    package var events: Duration
+    package var batch: Int
+
+    package init(finishedTasks: Duration, events: Duration, batch: Int) {
+        self.finishedTasks = finishedTasks
+        self.events = events
+        self.batch = batch
+    }
+}
+
+package struct CleanUp: Hashable, Sendable {
+    /// Files nobody speaks of any more: to be deleted by the caller, after the commit.
+    package var files: [String]
+    package var tasks: Int
+    package var idempotencyKeys: Int
+    package var events: Int
+    /// Whether a batch was full, so that more may be waiting.
+    package var more: Bool
+
+    package init(files: [String], tasks: Int, idempotencyKeys: Int, events: Int, more: Bool) {
+        self.files = files
+        self.tasks = tasks
+        self.idempotencyKeys = idempotencyKeys
+        self.events = events
+        self.more = more
+    }
+}
+
+package struct StoreHealth: Hashable, Sendable {
+    /// Why paid writes are refused, if they are.
+    package var paused: String?
+    package var sqliteVersion: String
+    /// The SQLite at hand has the WAL-reset bug (3.7.0 to 3.51.2, save 3.44.6 and 3.50.7 on).
+    package var hasWALResetBug: Bool
+    package var walBytes: Int64
+    package var tasksByState: [TaskState: Int]
+    package var commits: UInt64
+    package var writes: UInt64
+
+    package init(
+        paused: String?, sqliteVersion: String, hasWALResetBug: Bool, walBytes: Int64, tasksByState: [TaskState: Int],
+        commits: UInt64, writes: UInt64
+    ) {
+        self.paused = paused
+        self.sqliteVersion = sqliteVersion
+        self.hasWALResetBug = hasWALResetBug
+        self.walBytes = walBytes
+        self.tasksByState = tasksByState
+        self.commits = commits
+        self.writes = writes
+    }
+}
