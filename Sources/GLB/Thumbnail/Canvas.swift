@@ -62,7 +62,7 @@ struct Canvas {
             if let point = ground.point(px, py, camera: camera, side: Float(size)) {
                 // Shade is a little bluish, as under an open sky.
                 let open = covered == 0 ? 0.35 + 0.65 * openness[y * size + x] : 1
-                let reached = shadow.light(at: point, normal: camera.up, softness: 0.03, turn: y * 4 + x & 3)
+                let reached = shadow.light(onFloor: point, up: camera.up, turn: y * 4 + x & 3)
                 let dark = 1 - ground.light(at: point) * open * (0.72 + 0.28 * reached)
                 behind *= 1 - SIMD3(1.0, 0.97, 0.92) * dark
             }

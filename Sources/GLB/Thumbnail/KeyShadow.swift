@@ -8,8 +8,8 @@
 /// shadow's edge is soft.
 struct KeyShadow {
     private static let cells = 1024
-    /// The model's largest side is one, so that from any direction it fits a disc of 1.74.
-    private static let span: Float = 1.8
+    /// The model's largest side is one, so that from any direction it fits a disc of 1.74; the rest is floor.
+    private static let span: Float = 2.4
     private static let taps = 8
 
     private let raster: Raster
@@ -37,14 +37,23 @@ struct KeyShadow {
         }
     }
 
-    /// Cells across and down, and how near to the lamp: from 0.1 to 1.9 for the model.
+    /// Cells across and down, and how near to the lamp: about 4, and above 0 for all of the floor that is seen.
     @inline(__always)
     private static func place(
         _ point: SIMD3<Float>, _ across: SIMD3<Float>, _ along: SIMD3<Float>, _ toLamp: SIMD3<Float>
     ) -> SIMD3<Float> {
         SIMD3(
             (dot(point, across) / span + 0.5) * Float(cells), (dot(point, along) / span + 0.5) * Float(cells),
-            1 + dot(point, toLamp))
+            4 + dot(point, toLamp))
+    }
+
+    /// The same for the floor, where the shadow fades out before the raster ends: a lamp in a room is not the sun.
+    func light(onFloor point: SIMD3<Float>, up: SIMD3<Float>, turn: Int) -> Float {
+        let away = SIMD2(dot(point, across), dot(point, along))
+        let distance = (away.x * away.x + away.y * away.y).squareRoot()
+        let fade = min(max((1.15 - distance) / 0.55, 0), 1)
+        guard fade > 0 else { return 1 }
+        return 1 - fade * (1 - light(at: point, normal: up, softness: 0.03, turn: turn))
     }
 
     /// How much of the lamp is seen from a point of a surface, 0 to 1. `turn` differs from sample to sample, so that
