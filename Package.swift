@@ -79,7 +79,7 @@ let package = Package(
         tests("Files"),
         tests("HTTPServer", imports: ["Corpus", "JSON", "HTTP"]),
         tests("HTTPClient", imports: ["HTTP", "HTTPServer"]),
-        tests("GLB", imports: ["JSON"]),
+        tests("GLB", imports: ["JSON"], fixtures: ["models", "references"]),
         tests("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite"]),
         tests("Providers", imports: ["JSON", "Domain", "HTTP"]),
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
