@@ -31,7 +31,8 @@ package enum PercentCoding {
         while index < input.count {
             let byte = input[index]
             if byte == UInt8(ascii: "%") {
-                if index + 2 < input.count, let high = hexValue(input[index + 1]), let low = hexValue(input[index + 2]) {
+                if index + 2 < input.count, let high = hexValue(input[index + 1]), let low = hexValue(input[index + 2])
+                {
                     output.append(high << 4 | low)
                     index += 3
                     continue
