@@ -62,17 +62,21 @@ let package = Package(
 
         room("API", imports: ["JSON", "Domain", "Files", "HTTP", "Store", "Providers"]),
         room("Work", imports: ["JSON", "Domain", "Files", "HTTP", "HTTPClient", "Store", "Providers", "GLB"]),
+        room("Webhooks", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "COpenSSL"]),
         room(
             "Gateway",
             imports: [
                 "API", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer", "JSON", "Providers",
-                "Sandbox",
-                "Store", "Work",
+                "Sandbox", "Store", "Webhooks", "Work",
             ]),
         program("CLI", imports: ["Gateway", "JSON"]),
         program("ProviderSimulator", imports: ["JSON", "GLB", "HTTP", "HTTPServer", "HTTPClient"]),
 
+        program("hello", imports: ["HTTP", "HTTPServer"], path: "examples/hello"),
+        program("bench-http-server", imports: ["JSON", "HTTP", "HTTPServer"], path: "bench/http-server"),
+
         room("Corpus", path: "Tests/Corpus"),
+        program("GLBProbe", imports: ["GLB", "JSON"], path: "Tests/GLBProbe"),
         tests("JSON", imports: ["Corpus"]),
         tests("Domain"),
         tests("HTTP", imports: ["Corpus", "JSON"]),
@@ -85,6 +89,7 @@ let package = Package(
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
         tests("API", imports: ["JSON", "Domain", "HTTP", "Store", "Providers"]),
         tests("Work", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "Providers"]),
+        tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),
     ]
 )
