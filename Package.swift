@@ -44,6 +44,7 @@ let package = Package(
         library("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
         library("CTurboJPEG", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
         library("CWebP", pkgConfig: "libwebp", apt: "libwebp-dev"),
+        .systemLibrary(name: "CLinux"),
 
         room("JSON"),
         room("Domain"),
@@ -52,7 +53,7 @@ let package = Package(
         room("Migrations", path: "migrations", embed: ["0001_house.sql"]),
 
         room("Files", imports: ["COpenSSL"]),
-        room("HTTPServer", imports: ["JSON", "HTTP", "COpenSSL"]),
+        room("HTTPServer", imports: ["HTTP", "CLinux", "COpenSSL"]),
         room("HTTPClient", imports: ["HTTP", "CCurl"]),
         room("GLB", imports: ["JSON", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite", "COpenSSL"]),
@@ -61,17 +62,18 @@ let package = Package(
 
         room("API", imports: ["JSON", "Domain", "Files", "HTTP", "Store", "Providers"]),
         room("Work", imports: ["JSON", "Domain", "Files", "HTTP", "HTTPClient", "Store", "Providers", "GLB"]),
+        room("Webhooks", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "COpenSSL"]),
         room(
             "Gateway",
             imports: [
                 "API", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer", "JSON", "Providers",
-                "Sandbox",
-                "Store", "Work",
+                "Sandbox", "Store", "Webhooks", "Work",
             ]),
         program("CLI", imports: ["Gateway", "JSON"]),
         program("ProviderSimulator", imports: ["JSON", "GLB", "HTTP", "HTTPServer", "HTTPClient"]),
 
         room("Corpus", path: "Tests/Corpus"),
+        program("GLBProbe", imports: ["GLB", "JSON"], path: "Tests/GLBProbe"),
         tests("JSON", imports: ["Corpus"]),
         tests("Domain"),
         tests("HTTP", imports: ["Corpus", "JSON"]),
@@ -84,6 +86,7 @@ let package = Package(
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
         tests("API", imports: ["JSON", "Domain", "HTTP", "Store", "Providers"]),
         tests("Work", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "Providers"]),
+        tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),
     ]
 )

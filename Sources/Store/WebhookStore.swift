@@ -25,8 +25,8 @@ package protocol WebhookStore: Sendable {
     func dueLanes(skipping: Set<WebhookLane>, limit: Int, now: Instant) async throws(StoreError) -> [WebhookLane]
     /// The next deliveries of one lane, in order of their due time, with what is to be sent.
     func dueDeliveries(in lane: WebhookLane, limit: Int, now: Instant) async throws(StoreError) -> [DueDelivery]
-    /// When the next delivery of any lane is due.
-    func nextDelivery() async throws(StoreError) -> Instant?
+    /// When the next delivery of any other lane is due.
+    func nextDelivery(skipping: Set<WebhookLane>) async throws(StoreError) -> Instant?
     /// Notes attempts and what follows from each, all in one transaction.
     func record(_ attempts: [DeliveryAttempt]) async throws(StoreError)
 
@@ -94,12 +94,17 @@ package struct DueDelivery: Sendable {
     package let event: Event
     /// nil for a one-off address.
     package let endpoint: WebhookEndpoint?
+    /// All that sign now, newest first; empty when the account has no default secret yet.
+    package let secrets: [WebhookSecret]
 
-    package init(delivery: Delivery, account: AccountID, event: Event, endpoint: WebhookEndpoint?) {
+    package init(
+        delivery: Delivery, account: AccountID, event: Event, endpoint: WebhookEndpoint?, secrets: [WebhookSecret]
+    ) {
         self.delivery = delivery
         self.account = account
         self.event = event
         self.endpoint = endpoint
+        self.secrets = secrets
     }
 }
 
