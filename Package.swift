@@ -54,7 +54,7 @@ let package = Package(
 
         room("Files", imports: ["COpenSSL"]),
         room("HTTPServer", imports: ["HTTP", "CLinux", "COpenSSL"]),
-        room("HTTPClient", imports: ["HTTP", "CCurl"]),
+        room("HTTPClient", imports: ["HTTP", "CCurl", "CLinux"]),
         room("GLB", imports: ["JSON", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite", "COpenSSL"]),
         room("Providers", imports: ["JSON", "Domain", "HTTP"]),
