@@ -129,6 +129,7 @@ package struct Finisher: Duty {
             {
             case .done: return nil
             case .later(let why): return .again("the result cannot be fetched now: \(why)")
+            case .ours(let why): return .ours("the result cannot be fetched: \(why)")
             case .never(let why): return .result("the result cannot be fetched: \(why)")
             }
         }
@@ -172,7 +173,7 @@ package struct Finisher: Duty {
             switch sent {
             case .done: outcome = "uploaded"
             case .never(let why): outcome = "failed: \(why)"
-            case .later(let why):
+            case .later(let why), .ours(let why):
                 outcome = "failed: \(why)"
                 let wait = shop.settings.pace.wait(.seconds(1 << number))
                 if number < 3, (try? await Task.sleep(for: wait)) != nil { continue }

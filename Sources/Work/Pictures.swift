@@ -73,7 +73,7 @@ package struct Pictures: Sendable {
             switch await shop.wire.download(
                 url, to: draft.descriptor, limit: inputs.pictureBytes, timeout: inputs.fetchTimeout)
             {
-            case .later(let why): return .later(why)
+            case .later(let why), .ours(let why): return .later(why)
             case .never(let why):
                 return .never(Failure(code: "image_unreachable", message: "image_url could not be fetched: \(why)"))
             case .done: break
