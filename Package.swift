@@ -87,7 +87,7 @@ let package = Package(
         tests("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite"]),
         tests("Providers", imports: ["JSON", "Domain", "HTTP"]),
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
-        tests("API", imports: ["JSON", "Domain", "HTTP", "Store", "Providers"]),
+        tests("API", imports: ["COpenSSL", "Domain", "Files", "HTTP", "JSON", "Store", "Providers"]),
         tests("Work", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "Providers"]),
         tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),

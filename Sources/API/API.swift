@@ -78,8 +78,10 @@ package final class API: HTTPHandler {
     }
 
     /// What the server itself refuses, in the one shape of errors.
-    package func refuse(status: HTTPStatus, id: RequestID) -> HTTPResponse {
-        ErrorBody(.framing(status)).response(for: id)
+    package static func refusal(
+        _ status: HTTPStatus, code: String, message: String, for id: RequestID
+    ) -> HTTPResponse {
+        ErrorBody(.framing(status, code: code, message: message)).response(for: id)
     }
 
     // MARK: Inside

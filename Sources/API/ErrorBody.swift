@@ -96,7 +96,10 @@ extension ErrorBody {
                 suggestion: "Add the header Content-Type: application/json.")
         case .bodyTooLarge(let limit):
             self.init(413, "body_too_large", "The body is longer than the \(limit) bytes allowed here.")
-        case .framing(let status): self.init(framing: status)
+        case .framing(let status, let code, let message):
+            // The server's own words, in the one shape.
+            self.init(status, code, message)
+            if status == 503 || status == 429 { headers.add("Retry-After", "5") }
         case .noKey:
             self.init(
                 401, "invalid_api_key", "No API key was sent.",
@@ -207,26 +210,6 @@ extension ErrorBody {
         case .alreadyExists(let what): self.init(409, "already_exists", what)
         case .refused(let why): self.init(409, "refused", why)
         case .broken(let why): self.init(.broken(why))
-        }
-    }
-
-    /// What the server refuses by itself, in the same shape.
-    private init(framing status: HTTPStatus) {
-        switch status.code {
-        case 408: self.init(408, "request_timeout", "The request did not arrive in time.")
-        case 413: self.init(413, "body_too_large", "The body is longer than the server takes.")
-        case 414: self.init(414, "uri_too_long", "The request line is too long.")
-        case 417: self.init(417, "expectation_failed", "Only Expect: 100-continue is understood.")
-        case 429:
-            self.init(
-                429, "too_many_connections", "Too many connections from this address.", headers: ["Retry-After": "5"])
-        case 431: self.init(431, "header_fields_too_large", "The header fields are too large or too many.")
-        case 500: self.init(.broken("the server failed"))
-        case 501: self.init(501, "not_implemented", "This method or transfer coding is not implemented.")
-        case 503: self.init(503, "unavailable", "The server is full or stopping.", headers: ["Retry-After": "5"])
-        case 505: self.init(505, "version_not_supported", "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
-        case 421: self.init(421, "misdirected_request", "This server does not answer for that host.")
-        default: self.init(status, "bad_request", "The request is not well-formed HTTP (\(status.reason)).")
         }
     }
 }

@@ -177,11 +177,11 @@ extension API {
     private func fitting(_ request: GenerationRequest, _ principal: Principal) throws(Refusal) -> [RouteChoice] {
         let choices = around.route(request, principal.limits)
         guard !choices.isEmpty else { throw .unavailable("No provider is enabled; nothing was charged.") }
-        let fitting = choices.filter { $0.obstacle.map(\.isTemporary) ?? true }
+        let fitting = choices.filter(\.fits)
         guard fitting.isEmpty else { return fitting }
         throw .noProvider(
-            choices.compactMap { choice in
-                choice.obstacle.map {
+            choices.flatMap { choice in
+                choice.obstacles.filter { !$0.isTemporary }.map {
                     FieldFault(
                         $0.parameter ?? "provider", "\(choice.provider): \($0.message)", provider: choice.provider)
                 }
@@ -290,10 +290,17 @@ extension RouteChoice {
     fileprivate func write(to json: inout JSONWriter) {
         json.object {
             $0.member("provider", provider.rawValue)
-            $0.member("fits", obstacle.map(\.isTemporary) ?? true)
-            $0.member("available", obstacle == nil)
-            $0.member("param", obstacle?.parameter)
-            $0.member("reason", obstacle?.message)
+            $0.member("fits", fits)
+            $0.member("available", obstacles.isEmpty)
+            $0.array("obstacles") { json in
+                for obstacle in obstacles {
+                    json.object {
+                        $0.member("param", obstacle.parameter)
+                        $0.member("message", obstacle.message)
+                        $0.member("temporary", obstacle.isTemporary)
+                    }
+                }
+            }
             $0.member("typical_seconds", typicalDuration.map { $0.components.seconds })
             $0.array("adjustments") { for adjustment in adjustments { $0.write(adjustment) } }
         }

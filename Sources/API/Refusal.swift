@@ -14,7 +14,7 @@ package enum Refusal: Error, Sendable {
     case wrongContentType(String)
     case bodyTooLarge(limit: Int)
     /// Something the server refused before it became a request.
-    case framing(HTTPStatus)
+    case framing(HTTPStatus, code: String, message: String)
 
     // Who is asking.
     case noKey

@@ -71,11 +71,11 @@ package struct PictureFault: Error, Hashable, Sendable {
     package init(_ message: String) { self.message = message }
 }
 
-/// What routing says of one provider for one request.
+/// What routing says of one provider for one request. Providers that the request did not ask for are left out.
 package struct RouteChoice: Hashable, Sendable {
     package let provider: ProviderID
-    /// nil: it would be asked.
-    package let obstacle: Obstacle?
+    /// Everything in its way; nothing: it would be asked.
+    package let obstacles: [Obstacle]
     /// What would be bent to make the request fit.
     package let adjustments: [Adjustment]
     package let typicalDuration: Duration?
@@ -94,12 +94,15 @@ package struct RouteChoice: Hashable, Sendable {
         }
     }
 
+    /// Whether it could ever take the request: now, or when what is in the way has passed.
+    package var fits: Bool { obstacles.allSatisfy(\.isTemporary) }
+
     package init(
-        provider: ProviderID, obstacle: Obstacle? = nil, adjustments: [Adjustment] = [],
+        provider: ProviderID, obstacles: [Obstacle] = [], adjustments: [Adjustment] = [],
         typicalDuration: Duration? = nil
     ) {
         self.provider = provider
-        self.obstacle = obstacle
+        self.obstacles = obstacles
         self.adjustments = adjustments
         self.typicalDuration = typicalDuration
     }

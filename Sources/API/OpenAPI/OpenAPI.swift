@@ -178,12 +178,15 @@ struct OpenAPI {
                 allowed: [1024, 2048, 4096])
         ]),
         .unknownKey, .insufficientCredits(required: 32, balance: 10), .wrongScope(has: .read, needs: [.user]),
-        .notFound("task"), .methodNotAllowed(allow: "GET, HEAD, OPTIONS"), .framing(408),
+        .notFound("task"), .methodNotAllowed(allow: "GET, HEAD, OPTIONS"),
+        .framing(408, code: "request_timeout", message: "The request's body arrived too slowly."),
         .conflict(code: "too_late", message: "The task has already ended: it is finished."),
-        .gone("This file is no longer kept."), .bodyTooLarge(limit: 33_554_432), .framing(414),
+        .gone("This file is no longer kept."), .bodyTooLarge(limit: 33_554_432),
+        .framing(414, code: "uri_too_long", message: "The request line is too long."),
         .wrongContentType("text/plain"), .idempotencyMismatch,
         .rateLimited(.init(isAllowed: false, limit: 600, remaining: 0, retryAfter: 1), what: "requests"),
-        .framing(431), .broken(""), .unavailable("The gateway is stopping."),
+        .framing(431, code: "headers_too_large", message: "The header fields are too many or too long."), .broken(""),
+        .unavailable("The gateway is stopping."),
     ]
 
     private func write(_ refusal: Refusal, to json: inout JSONWriter) {
