@@ -44,6 +44,7 @@ let package = Package(
         library("CPNG", pkgConfig: "libpng", apt: "libpng-dev"),
         library("CTurboJPEG", pkgConfig: "libturbojpeg", apt: "libturbojpeg0-dev"),
         library("CWebP", pkgConfig: "libwebp", apt: "libwebp-dev"),
+        .systemLibrary(name: "CLinux"),
 
         room("JSON"),
         room("Domain"),
@@ -56,8 +57,8 @@ let package = Package(
             ]),
 
         room("Files", imports: ["COpenSSL"]),
-        room("HTTPServer", imports: ["JSON", "HTTP", "COpenSSL"]),
-        room("HTTPClient", imports: ["HTTP", "CCurl"]),
+        room("HTTPServer", imports: ["HTTP", "CLinux", "COpenSSL"]),
+        room("HTTPClient", imports: ["HTTP", "CCurl", "CLinux"]),
         room("GLB", imports: ["JSON", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite", "COpenSSL"]),
         room("Providers", imports: ["JSON", "Domain", "HTTP"]),
@@ -65,29 +66,34 @@ let package = Package(
 
         room("API", imports: ["JSON", "Domain", "Files", "HTTP", "Store", "Providers"]),
         room("Work", imports: ["JSON", "Domain", "Files", "HTTP", "HTTPClient", "Store", "Providers", "GLB"]),
+        room("Webhooks", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "COpenSSL"]),
         room(
             "Gateway",
             imports: [
                 "API", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer", "JSON", "Providers",
-                "Sandbox",
-                "Store", "Work",
+                "Sandbox", "Store", "Webhooks", "Work",
             ]),
         program("CLI", imports: ["Gateway", "JSON"]),
         program("ProviderSimulator", imports: ["JSON", "GLB", "HTTP", "HTTPServer", "HTTPClient"]),
 
+        program("hello", imports: ["HTTP", "HTTPServer"], path: "examples/hello"),
+        program("bench-http-server", imports: ["JSON", "HTTP", "HTTPServer"], path: "bench/http-server"),
+
         room("Corpus", path: "Tests/Corpus"),
+        program("GLBProbe", imports: ["GLB", "JSON"], path: "Tests/GLBProbe"),
         tests("JSON", imports: ["Corpus"]),
         tests("Domain"),
         tests("HTTP", imports: ["Corpus", "JSON"]),
         tests("Files"),
         tests("HTTPServer", imports: ["Corpus", "JSON", "HTTP"]),
         tests("HTTPClient", imports: ["HTTP", "HTTPServer"]),
-        tests("GLB", imports: ["JSON"]),
+        tests("GLB", imports: ["JSON"], fixtures: ["models", "references"]),
         tests("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite"]),
         tests("Providers", imports: ["JSON", "Domain", "HTTP"]),
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
-        tests("API", imports: ["JSON", "Domain", "HTTP", "Store", "Providers"]),
+        tests("API", imports: ["COpenSSL", "Domain", "Files", "HTTP", "JSON", "Store", "Providers"]),
         tests("Work", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "Providers"]),
+        tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),
     ]
 )
