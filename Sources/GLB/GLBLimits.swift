@@ -15,6 +15,8 @@ package struct GLBLimits: Sendable {
     /// Samples that drawing may touch: five hundred full screens. A model seen from outside touches a handful.
     package var drawnSamples = 1 << 30
     package var texture = Picture.Limits()
+    /// A picture's bytes as they stand in the file.
+    package var textureBytes = 128 << 20
 
     package init() {}
 }

@@ -30,6 +30,11 @@ func write(_ bytes: [UInt8], _ path: String) throws -> JSONValue {
 func run(_ words: [String]) throws -> JSONValue? {
     switch (words.first, words.count) {
     case ("check", 2): return printed(try GLB.check(fileAt: words[1]))
+    case ("strip", 3): return printed(try GLB.strippingTextures(fileAt: words[1], to: words[2]))
+    case ("thumbnail", 3...5):
+        let size = words.count > 3 ? Int(words[3]) ?? 400 : 400
+        let background: Thumbnail.Background = words.last == "transparent" ? .transparent : .ground
+        return try write(Thumbnail.render(glb: words[1], size: size, background: background), words[2])
     case ("card", 4...5):
         let picture = words[1] == "-" ? try Card.builtInPicture() : try read(words[1])
         guard let seed = UInt64(words[3]) else { return nil }

@@ -67,7 +67,7 @@ struct Accessor {
     let source: Source?
     let component: Component
     let shape: Shape
-    let isNormalized: Bool
+    var isNormalized: Bool
     let count: Int
     let minimum: [Double]?
     let maximum: [Double]?

@@ -1,5 +1,5 @@
 /// A run of numbers on the heap, without the checks and copies of an array, for the loops that go over millions.
-struct Block<Element: BitwiseCopyable>: ~Copyable {
+final class Block<Element: BitwiseCopyable> {
     let base: UnsafeMutablePointer<Element>
     let count: Int
 
@@ -9,7 +9,7 @@ struct Block<Element: BitwiseCopyable>: ~Copyable {
         base = .allocate(capacity: max(count, 1))
     }
 
-    init(count: Int, repeating value: Element) {
+    convenience init(count: Int, repeating value: Element) {
         self.init(count: count)
         base.initialize(repeating: value, count: count)
     }

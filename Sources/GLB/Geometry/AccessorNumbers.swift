@@ -28,6 +28,27 @@ extension Accessor {
         }
     }
 
+    /// The accessor with its integers left as integers.
+    var asStored: Accessor {
+        var accessor = self
+        accessor.isNormalized = false
+        return accessor
+    }
+
+    /// What a stored vector means.
+    func value(_ stored: SIMD3<Float>) -> SIMD3<Float> {
+        guard isNormalized else { return stored }
+        let whole: Float =
+            switch component {
+            case .unsignedByte: 255
+            case .unsignedShort: 65_535
+            case .byte: 127
+            case .short: 32_767
+            default: 1
+            }
+        return pointwiseMax(stored / whole, SIMD3(repeating: -1))
+    }
+
     @inline(__always)
     private func fraction(_ value: Float, _ whole: Float) -> Float {
         isNormalized ? max(value / whole, -1) : value

@@ -2,6 +2,8 @@
 /// index points past its vertices.
 struct Inspection {
     private(set) var boxes: [Int: BoundingBox] = [:]
+    /// The same in the numbers as they are stored, which is what an accessor's min and max speak of.
+    private(set) var bounds: [Int: BoundingBox] = [:]
     private(set) var vertices = 0
     private(set) var faces = 0
     private(set) var hasNormals = true
@@ -64,9 +66,10 @@ struct Inspection {
     private mutating func inspectPositions(_ model: Model, _ accessor: Accessor) throws(GLBFault) {
         var low = SIMD3<Float>(repeating: .infinity)
         var high = -low
-        try model.eachWindow(of: accessor) { (window, elements) throws(GLBFault) in
+        let stored = accessor.asStored
+        try model.eachWindow(of: stored) { (window, elements) throws(GLBFault) in
             for element in 0..<elements.count {
-                let point = accessor.vector3(in: window, at: element)
+                let point = stored.vector3(in: window, at: element)
                 // Not a number fails every comparison, and the difference of a finite number from itself is zero.
                 guard (point - point) == SIMD3() else {
                     throw GLBFault(
@@ -78,7 +81,8 @@ struct Inspection {
                 high = pointwiseMax(high, point)
             }
         }
-        boxes[accessor.index] = BoundingBox(minimum: low, maximum: high)
+        bounds[accessor.index] = BoundingBox(minimum: low, maximum: high)
+        boxes[accessor.index] = BoundingBox(minimum: accessor.value(low), maximum: accessor.value(high))
         remarkOnBounds(accessor, low, high)
     }
 
@@ -89,7 +93,6 @@ struct Inspection {
             remarks.append("\(accessor.path) holds positions and lacks min or max")
             return
         }
-        guard !accessor.isNormalized else { return }
         let size = high - low
         let tolerance = Double(max(size.x, size.y, size.z)) * 1e-4 + 1e-12
         for axis in 0..<3

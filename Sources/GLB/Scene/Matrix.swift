@@ -49,6 +49,12 @@ struct Matrix: Equatable {
         return (SIMD3<Float>(cross(b, c) * sign), SIMD3<Float>(cross(c, a) * sign), SIMD3<Float>(cross(a, b) * sign))
     }
 
+    var isMirrored: Bool {
+        let a = SIMD3(columns.0.x, columns.0.y, columns.0.z)
+        let b = SIMD3(columns.1.x, columns.1.y, columns.1.z)
+        return dot(cross(a, b), SIMD3(columns.2.x, columns.2.y, columns.2.z)) < 0
+    }
+
     var isFinite: Bool {
         let sum = columns.0 + columns.1 + columns.2 + columns.3
         return (sum.x + sum.y + sum.z + sum.w).isFinite
