@@ -180,7 +180,8 @@ package final class API: HTTPHandler {
 extension API {
     /// Every route there is, in the order of the document.
     static let endpoints: [Endpoint] =
-        generations + tasks + wallet + catalogue + assets + operations + administration
+        generations + tasks + wallet + webhookEndpoints + webhookDeliveries + catalogue + assets + operations
+        + administration
 
     /// Asks the store, and says its refusals in our words.
     func ask<R>(_ question: () async throws(StoreError) -> R) async throws(Refusal) -> R {

@@ -29,6 +29,19 @@ package struct StatusBody: Sendable {
         return json.bytes
     }
 
+    /// An event that is not about a task.
+    package static func plainEvent(
+        _ kind: Event.Kind, at moment: Instant, _ data: (inout JSONWriter) -> Void
+    ) -> [UInt8] {
+        var json = JSONWriter(reserving: 256)
+        json.object {
+            $0.member("type", kind.rawValue)
+            $0.member("timestamp", moment.description)
+            $0.object("data", data)
+        }
+        return json.bytes
+    }
+
     /// A rendered body with what changes by itself: the place in the queue and the time left. Finished ones have
     /// neither and are sent as they are.
     static func live(_ body: [UInt8], position: Int?, eta: Duration?) -> [UInt8] {

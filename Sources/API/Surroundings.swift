@@ -36,6 +36,7 @@ package struct Surroundings: Sendable {
     /// Something the operator should read: never a secret, never a body.
     package var report: @Sendable (_ message: String, RequestID) -> Void = { _, _ in }
     package var acts = OperatorActs()
+    package var webhooks: WebhookActs?
 
     package init(
         now: @escaping @Sendable () -> Instant, digest: @escaping @Sendable ([UInt8]) -> [UInt8],
