@@ -146,7 +146,11 @@ package struct Sandbox: Sendable {
             let kept = plan.picture.isEmpty ? nil : load(plan.picture)
             let picture = if let kept { kept } else { try Card.builtInPicture() }
             let model = try Card.build(picture: picture, seed: UInt64(plan.seed), textured: plan.textured)
-            return HTTPReply(.ok, headers: ["Content-Type": "model/gltf-binary"], body: model)
+            if isModel { return HTTPReply(.ok, headers: ["Content-Type": "model/gltf-binary"], body: model) }
+            guard let thumbnail = try? Thumbnail.render(model) else {
+                return .problem(.internalServerError, "thumbnail", "the model cannot be drawn")
+            }
+            return HTTPReply(.ok, headers: ["Content-Type": "image/png"], body: thumbnail)
         } catch {
             return .problem(.internalServerError, "picture", "the picture cannot be decoded: \(error)")
         }
