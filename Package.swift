@@ -50,7 +50,11 @@ let package = Package(
         room("Domain"),
         room("HTTP"),
         room("Defaults", path: "config", embed: ["gateway.json5"]),
-        room("Migrations", path: "migrations", embed: ["0001_house.sql"]),
+        room(
+            "Migrations", path: "migrations",
+            embed: [
+                "0001_accounts.sql", "0002_tasks.sql", "0003_ledger.sql", "0004_webhooks.sql", "0005_operations.sql",
+            ]),
 
         room("Files", imports: ["COpenSSL"]),
         room("HTTPServer", imports: ["HTTP", "CLinux", "COpenSSL"]),
