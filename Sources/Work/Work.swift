@@ -69,13 +69,15 @@ package final class Work: Sendable {
         for task in tasks { task.cancel() }
         for loop in loops { loop.alarm.ring() }
         for task in tasks { await task.value }
-        let loops = [dispatcher, reconciler, poller, finisher, canceler]
+        // Looks and downloads can be had again; what is being bought may arrive.
+        for loop in [poller, finisher, canceler, rescuer, reaper] { loop.errands.callOff() }
+        let loops = loops
         await withTaskGroup(of: Void.self) { group in
             group.addTask { for loop in loops { await loop.errands.drained() } }
             group.addTask { try? await Task.sleep(for: patience) }
             await group.next()
-            group.cancelAll()
             // A submit that still has no answer stays as it is in its row; the next run finds out.
+            group.cancelAll()
         }
     }
 
