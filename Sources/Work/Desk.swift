@@ -16,6 +16,8 @@ package protocol Desk: Sendable {
     var callsBack: Bool { get }
     /// There is a way to find out whether it has a job.
     var canReconcile: Bool { get }
+    /// The way is to send the submit again, which cannot buy twice.
+    var reconcilesByResending: Bool { get }
 
     /// What stands in the way of this request there, by its table and by what we can offer it.
     func refusals(of request: GenerationRequest, pictures: Pictures, inline: Bool) -> [Routing.Refusal]

@@ -22,6 +22,8 @@ package struct Reconciler: Duty {
         guard let attempt = due.slot.attempt else { return .stale }
         guard shop.clock.now() < due.task.deadline else { return .stale }
         guard let desk = shop.desk(attempt.provider), desk.hasKey, desk.canReconcile else { return await wait(due) }
+        // While spending is paused, after a backup was restored say, nothing that could buy goes out.
+        guard !desk.reconcilesByResending || shop.store.health.paused == nil else { return await wait(due) }
         let now = shop.clock.now()
         if let until = shop.board.takeLook(desk.id, at: now) { return await shop.put(off: due, until: until) }
         let inline = shop.settings.inputs.inline

@@ -17,14 +17,13 @@ package final class Work: Sendable {
     private let cancels: Canceler
     private let running = Mutex<[Task<Void, Never>]>([])
 
-    /// `holds` says whether the store is in reconcile mode: then nothing is sent upstream.
-    package init(_ shop: Workshop, holds: @escaping @Sendable () -> Bool = { false }) {
+    package init(_ shop: Workshop) {
         self.shop = shop
         let settings = shop.settings
         looks = Poller(shop)
         cancels = Canceler(shop)
         let finishing = Finisher(shop, models: ModelWork(atOnce: settings.rendersAtOnce))
-        dispatcher = Loop(Dispatcher(shop, holds: holds), shop, width: settings.submitsAtOnce)
+        dispatcher = Loop(Dispatcher(shop), shop, width: settings.submitsAtOnce)
         poller = Loop(looks, shop, width: settings.looksAtOnce)
         finisher = Loop(finishing, shop, width: settings.fetchesAtOnce)
         reconciler = Loop(Reconciler(shop), shop, width: 16)
