@@ -155,7 +155,8 @@ struct Received {
     /// The first answer in `bytes` with its length, or `nil` if it is not complete.
     static func parse(_ bytes: [UInt8], isHead: Bool, atEnd: Bool) throws -> (Received, Int)? {
         guard let end = firstIndex(of: Array("\r\n\r\n".utf8), in: bytes) else { return nil }
-        let lines = String(decoding: bytes[..<end], as: UTF8.self).split(separator: "\r\n", omittingEmptySubsequences: false)
+        let lines = String(decoding: bytes[..<end], as: UTF8.self).split(
+            separator: "\r\n", omittingEmptySubsequences: false)
         let words = lines[0].split(separator: " ", maxSplits: 2)
         guard words.count >= 2, words[0] == "HTTP/1.1", let status = Int(words[1]) else {
             throw RawClient.Failure.garbled(String(lines[0]))

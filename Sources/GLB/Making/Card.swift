@@ -15,7 +15,7 @@ package enum Card {
     ) throws(PictureFault) -> [UInt8] {
         let print = try Print(picture)
         var numbers = SeededNumbers(seed: seed)
-        let relief = Relief(print.pixels, depth: numbers.next(in: 0.018...0.034))
+        let relief = Relief(print.pixels, depth: numbers.next(in: 0.030...0.050))
         let frame = Frame(
             opening: relief.size, width: numbers.next(in: 0.045...0.075), finish: numbers.pick(from: Frame.finishes))
         let lean = numbers.next(in: 0.06...0.14)

@@ -10,14 +10,13 @@ import JSON
 package enum SampleModel {
     package enum Texture: Sendable { case none, png, jpeg, webp }
 
-    /// `faces` is met to within one part in a hundred; `side` is the textures' width and height in pixels.
+    /// `faces` is met exactly where it factors well, else to within a few in a thousand; `side` is the textures' width and height in pixels.
     package static func build(
         faces: Int, texture: Texture, side: Int = 1024, seed: UInt64
     ) throws(PictureFault) -> [UInt8] {
         var numbers = SeededNumbers(seed: seed)
         let knot = Knot(&numbers)
-        // Around the tube four times fewer cells than along it.
-        let around = max(3, Int((Float(max(faces, 6)) / 8).squareRoot().rounded()))
+        let around = cellsAround(max(faces, 6) / 2)
         let along = max(3, faces / (2 * around))
         var surface = Surface()
         surface.addSheet(columns: around, rows: along) { column, row in
@@ -49,6 +48,13 @@ package enum SampleModel {
         }
         return builder.build(
             name: "sample", node: [:], primitives: [.object(primitive)], generator: "trellis-gateway sample")
+    }
+
+    /// About four times as many cells along the tube as around it, and if it can be so that none is left over.
+    private static func cellsAround(_ cells: Int) -> Int {
+        let ideal = max(3, Int((Float(cells) / 4).squareRoot().rounded()))
+        let exact = (0...(ideal / 3)).lazy.flatMap { [ideal + $0, ideal - $0] }.first { cells % $0 == 0 }
+        return exact ?? ideal
     }
 
     private static func encode(_ pixels: Pixels, _ texture: Texture) throws(PictureFault) -> [UInt8] {

@@ -4,7 +4,7 @@
     import Musl
 #endif
 
-/// Looks at the model from the front, a little from its left and from above, near enough that the model just fills
+/// Looks at the model from the front, a little from the right and from above, near enough that the model just fills
 /// the frame. View space is centred on the model, one unit its largest side; x runs right, y up, z to the viewer.
 struct Camera {
     /// Half the field of view: about 28°, as a portrait lens sees.

@@ -9,11 +9,12 @@ struct Canvas {
     let size: Int
     let samples: Int
     let camera: Camera
+    let light: Light
+    let shadow: KeyShadow
     let ground: Ground?
 
     func paint(_ raster: Raster, _ draws: [Draw]) -> Pixels {
         let linear = Self.linearTable()
-        let light = Light(up: camera.up)
         var rgba = [UInt8](repeating: 0, count: size * size * 4)
         guard var reader = SurfaceReader(draws, camera, side: raster.side, linear: linear.base) else {
             return Pixels(width: size, height: size, rgba: rgba)
@@ -30,7 +31,13 @@ struct Canvas {
                         let face = raster.faces.base[sampleY * raster.side + sampleX]
                         guard face != 0 else { continue }
                         let surfel = reader.surfel(face: face, x: sampleX, y: sampleY)
-                        sum += Self.developed(light.on(surfel, viewer: viewer, openness: openness[y * size + x]))
+                        let depth = raster.depths.base[sampleY * raster.side + sampleX]
+                        let screen = SIMD3(Float(sampleX) + 0.5, Float(sampleY) + 0.5, depth)
+                        let reached = shadow.light(
+                            at: camera.unproject(screen, side: Float(raster.side)), normal: surfel.normal,
+                            softness: 0.014, turn: sampleY * 4 + sampleX & 3)
+                        sum += Self.developed(
+                            light.on(surfel, viewer: viewer, openness: openness[y * size + x], reached: reached))
                         covered += 1
                     }
                 }
@@ -54,7 +61,9 @@ struct Canvas {
             behind = Ground.backdrop(px / Float(size), py / Float(size))
             if let point = ground.point(px, py, camera: camera, side: Float(size)) {
                 // Shade is a little bluish, as under an open sky.
-                let dark = 1 - ground.light(at: point) * (covered == 0 ? 0.35 + 0.65 * openness[y * size + x] : 1)
+                let open = covered == 0 ? 0.35 + 0.65 * openness[y * size + x] : 1
+                let reached = shadow.light(onFloor: point, up: camera.up, turn: y * 4 + x & 3)
+                let dark = 1 - ground.light(at: point) * open * (0.72 + 0.28 * reached)
                 behind *= 1 - SIMD3(1.0, 0.97, 0.92) * dark
             }
         }

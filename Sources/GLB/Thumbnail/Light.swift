@@ -1,7 +1,7 @@
 /// A studio: a warm key light from the upper left, a cool fill from the right, a rim from behind, and light from
 /// all around that is brighter above than below. Directions are the viewer's, so every model is lit alike.
 struct Light {
-    private let key = normalize(SIMD3(-0.55, 0.85, 0.75))
+    let key = normalize(SIMD3(-0.62, 0.85, 0.62))
     private let fill = normalize(SIMD3(0.9, 0.15, 0.55))
     private let rim = normalize(SIMD3(0.35, 0.55, -0.85))
     private let up: SIMD3<Float>
@@ -14,20 +14,23 @@ struct Light {
 
     init(up: SIMD3<Float>) { self.up = up }
 
-    /// The light that a surface sends towards the viewer. `openness` is how much of its surroundings it sees.
-    func on(_ surfel: Surfel, viewer: SIMD3<Float>, openness: Float) -> SIMD3<Float> {
+    /// The light that a surface sends towards the viewer. `openness` is how much of its surroundings it sees, and
+    /// `reached` how much of the key light.
+    func on(_ surfel: Surfel, viewer: SIMD3<Float>, openness: Float, reached: Float) -> SIMD3<Float> {
         if surfel.isUnlit { return surfel.colour }
         let normal = surfel.normal
         let above = 0.5 + 0.5 * dot(normal, up)
         let around = (Self.floor + (Self.sky - Self.floor) * above) * openness
         // Corners dim a direct light less than they dim what comes from all around.
         let direct = 0.45 + 0.55 * openness
-        let lit = Self.keyColour * Self.wrapped(dot(normal, key)) + Self.fillColour * Self.wrapped(dot(normal, fill))
+        let lit =
+            Self.keyColour * (Self.wrapped(dot(normal, key)) * reached)
+            + Self.fillColour * Self.wrapped(dot(normal, fill))
         let edge = max(0, 1 - dot(normal, viewer))
         let halo = Self.rimColour * (max(0, dot(normal, rim)) * edge * edge)
         let half = normalize(key + viewer)
         let shine = Self.power32(max(0, dot(normal, half))) * 0.10
-        return surfel.colour * (around + lit * direct + halo) + Self.keyColour * (shine * openness)
+        return surfel.colour * (around + lit * direct + halo) + Self.keyColour * (shine * openness * reached)
     }
 
     /// Light that reaches a little around the edge, as from a large lamp.

@@ -47,18 +47,21 @@ package enum Thumbnail {
         if background == .ground {
             ground = try Ground(draws, up: camera.up, level: reach.floor, budget: model.limits.drawnSamples / 4)
         }
+        let light = Light(up: camera.up)
+        let shadow = try KeyShadow(draws, toLamp: light.key, budget: model.limits.drawnSamples / 2)
         var raster = Raster(side: side, budget: model.limits.drawnSamples)
         for draw in draws {
             draw.project(camera, side: Float(side))
             try raster.draw(draw) { $0 }
         }
-        let canvas = Canvas(size: size, samples: samples, camera: camera, ground: ground)
+        let canvas = Canvas(size: size, samples: samples, camera: camera, light: light, shadow: shadow, ground: ground)
         return canvas.paint(raster, draws)
     }
 
     private static func checkReadable(_ model: Model, _ instances: [Instance], size: Int) throws(GLBFault) {
         let document = model.document
-        var bytes = Raster.workingBytes(side: size * samples) + Ground.workingBytes + size * size * 48
+        var bytes =
+            Raster.workingBytes(side: size * samples) + Ground.workingBytes + KeyShadow.workingBytes + size * size * 48
         for instance in instances {
             guard instance.primitive.isReadable(in: document) else {
                 throw GLBFault(.compressed, "the geometry is compressed; only uncompressed geometry is drawn")
