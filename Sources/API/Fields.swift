@@ -110,6 +110,14 @@ struct Fields {
         return number
     }
 
+    mutating func moment(_ name: String) -> Instant? {
+        guard let value = value(name) else { return nil }
+        guard let moment = value.string.flatMap({ Instant(rfc3339: $0) }) else {
+            return wrong(name, value, wants: "must be a time such as 2026-03-14T15:09:26Z")
+        }
+        return moment
+    }
+
     // MARK: Inside
 
     private mutating func wrong<V>(

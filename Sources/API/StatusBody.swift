@@ -64,6 +64,9 @@ package struct StatusBody: Sendable {
         return bytes
     }
 
+    /// The members of a status, into an object that is open.
+    func write(_ task: GenerationTask, to json: inout JSONWriter) { write(task, inline: [:], to: &json) }
+
     /// The seed's fields first, then ours. Every member is always there, so that no client has to ask.
     private func write(_ task: GenerationTask, inline models: [Int: [UInt8]], to json: inout JSONWriter) {
         json.member("status", Self.word(for: task))

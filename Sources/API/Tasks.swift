@@ -117,7 +117,7 @@ extension API {
     static func filter(_ request: HTTPRequest) throws(Refusal) -> TaskFilter {
         var query = QueryFields(request)
         var filter = TaskFilter()
-        filter.states = query.states("status")
+        filter.states = query.states("status") ?? query.states("state")
         filter.provider = query.text("provider").map { ProviderID($0) }
         filter.since = query.moment("since")
         filter.cursor = query.text("cursor")

@@ -36,7 +36,7 @@ def threads(gateway) -> int:
 def waiting(gateway) -> int:
     """Long polls and streams that the gateway holds, by its own count."""
     lines = gateway.get("/metrics").text.splitlines()
-    return next(int(float(line.split()[-1])) for line in lines if line.startswith("trellis_api_waiting "))
+    return next(int(float(line.split()[-1])) for line in lines if line.startswith("trellis_waiting "))
 
 
 @pytest.mark.parametrize("kind", ["streams", "polls"])

@@ -94,7 +94,7 @@ extension API {
             guard let violation = report.violation else { return json.null() }
             json.object {
                 $0.member("invariant", violation.invariant)
-                $0.member("posting", violation.sequence)
+                $0.member("sequence", violation.sequence)
                 $0.member("message", violation.message)
             }
         }

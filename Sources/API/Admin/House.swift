@@ -23,7 +23,7 @@ extension API {
     @Sendable func surveyProviders(_ call: Call) async throws(Refusal) -> HTTPResponse {
         Self.list(Page(items: around.providers(), next: nil)) { json, view in
             json.object { json in
-                json.member("provider", view.id.rawValue)
+                json.member("id", view.id.rawValue)
                 json.member("name", view.name)
                 json.member("enabled", view.isEnabled)
                 json.member("breaker", view.breaker.rawValue)
@@ -32,14 +32,8 @@ extension API {
                 json.member("typical_seconds", view.typicalDuration.map { $0.components.seconds })
                 json.member("cost_microdollars", view.costMicrodollars)
                 json.member("note", view.note)
-                json.key("last_fault")
-                guard let fault = view.lastFault else { return json.null() }
-                json.object {
-                    $0.member("fault", fault.fault)
-                    $0.member("message", fault.message)
-                    $0.member("http_status", fault.status)
-                    $0.member("at", view.lastFaultAt?.description)
-                }
+                json.member("last_fault", view.lastFault.map { "\($0.fault): \($0.message)" })
+                json.member("last_fault_at", view.lastFaultAt?.description)
             }
         }
     }

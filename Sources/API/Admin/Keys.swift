@@ -86,7 +86,7 @@ extension JSONWriter {
         member("account_id", key.account.description)
         member("scope", key.scope.rawValue)
         member("label", key.label)
-        member("hint", "\(key.scope.tokenPrefix)…\(key.lastFour)")
+        member("last_four", key.lastFour)
         member("created_at", key.createdAt.description)
         member("expires_at", key.expiresAt?.description)
         member("revoked_at", key.revokedAt?.description)

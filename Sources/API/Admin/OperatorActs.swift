@@ -40,8 +40,8 @@ package enum ActRefusal: Error, Hashable, Sendable {
 package enum Resolution: String, Sendable, CaseIterable {
     /// It was not bought: send it again.
     case resubmit
-    /// Give up: fail it and give the credits back.
-    case refund
+    /// Give up: the task fails and the credits come back.
+    case fail
 }
 
 package struct ProviderTest: Hashable, Sendable {

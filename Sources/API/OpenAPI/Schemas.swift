@@ -117,12 +117,12 @@ enum Schemas {
             (
                 "Posting",
                 """
-                {"type":"object","required":["posting","kind","from","to","amount","at"],"properties":{
-                "posting":{"type":"integer"},"kind":{"type":"string","enum":["grant","hold","settle","refund","adjust"]},
-                "from":{"type":"string"},"to":{"type":"string"},"amount":{"type":"integer","minimum":1},
+                {"type":"object","required":["sequence","kind","debit","credit","amount","at"],"properties":{
+                "sequence":{"type":"integer"},"kind":{"type":"string","enum":["grant","hold","settle","refund","adjust"]},
+                "debit":{"type":"string"},"credit":{"type":"string"},"amount":{"type":"integer","minimum":1},
                 "at":{"type":"string","format":"date-time"},"task_id":{"type":["string","null"]},
                 "slot":{"type":["integer","null"]},"item":{"type":["string","null"]},
-                "reference":{"type":["string","null"]},"balance_after":{"type":"integer"},"number":{"type":"integer"}}}
+                "reference":{"type":["string","null"]},"balance_after":{"type":"integer"},"account_sequence":{"type":"integer"}}}
                 """
             ),
             (
@@ -218,10 +218,11 @@ enum Schemas {
             (
                 "AdminAccount",
                 """
-                {"type":"object","required":["account_id","name","created_at","limits"],"properties":{
-                "account_id":{"type":"string","format":"uuid"},"name":{"type":"string"},
+                {"type":"object","required":["id","name","balance","held","spent","disabled","created_at","limits"],"properties":{
+                "id":{"type":"string","format":"uuid"},"name":{"type":"string"},
                 "created_at":{"type":"string","format":"date-time"},"disabled_at":{"type":["string","null"]},
-                "balance":{"type":["integer","null"]},"limits":{"type":"object"}}}
+                "balance":{"type":"integer"},"held":{"type":"integer"},
+                "spent":{"type":"integer"},"disabled":{"type":"boolean"},"limits":{"type":"object"}}}
                 """
             ),
             (
@@ -287,7 +288,15 @@ enum Schemas {
                 "Resolution",
                 """
                 {"type":"object","required":["action"],"additionalProperties":false,"properties":{
-                "action":{"type":"string","enum":["resubmit","refund"]}}}
+                "action":{"type":"string","enum":["resubmit","fail"]}}}
+                """
+            ),
+            (
+                "Replay",
+                """
+                {"type":"object","required":["endpoint"],"additionalProperties":false,"properties":{
+                "endpoint":{"type":"string","format":"uuid"},"since":{"type":"string","format":"date-time"},
+                "until":{"type":"string","format":"date-time"}}}
                 """
             ),
             (
