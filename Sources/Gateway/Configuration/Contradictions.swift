@@ -1,4 +1,5 @@
 import Domain
+import Providers
 
 extension Configuration {
     /// What is wrong with values that are right one by one.
