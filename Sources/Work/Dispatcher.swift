@@ -13,20 +13,15 @@ package final class Dispatcher: Duty {
     private let parking = Mutex(Parking())
     /// While everybody is out, the queue is only looked through now and then, for those who waited too long.
     private let lastSurvey = Mutex(Instant(milliseconds: 0))
-    /// In reconcile mode, after a backup was restored, nothing is sent.
-    private let holds: @Sendable () -> Bool
 
-    package init(_ shop: Workshop, holds: @escaping @Sendable () -> Bool = { false }) {
-        self.shop = shop
-        self.holds = holds
-    }
+    package init(_ shop: Workshop) { self.shop = shop }
 
     package let looksAgain = true
 
     package func pick(
         limit: Int, busy: Busy, now: Instant
     ) async throws(StoreError) -> [Errand] {
-        guard !shop.isStopping, !holds() else { return [] }
+        guard !shop.isStopping else { return [] }
         let free = min(limit, shop.board.freePlaces(at: now))
         guard free > 0 || isTimeForSurvey(now) else { return [] }
         var errands: [Errand] = []
