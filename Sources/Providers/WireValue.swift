@@ -34,6 +34,11 @@ package indirect enum WireValue: Sendable, Hashable {
         self = .object(members)
     }
 
+    /// Puts `value` into an object under a name that is not ours, and may have dots in it.
+    mutating func put(_ value: WireValue, in object: String, at name: String) {
+        put(value, at: [Substring(object), Substring(name)])
+    }
+
     package var bytes: [UInt8] {
         var json = JSONWriter(reserving: size)
         write(to: &json)

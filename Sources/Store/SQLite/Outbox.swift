@@ -10,14 +10,7 @@ extension Transaction {
         let body = rendering.event(kind, subject, id, now)
         var task: GenerationTask?
         if case .task(let subject) = subject { task = subject }
-        try database.run("INSERT INTO events (id, account, kind, task, at, body) VALUES (?, ?, ?, ?, ?, ?)") {
-            $0.bind(id)
-            $0.bind(account)
-            $0.bind(kind.rawValue)
-            $0.bind(task?.id)
-            $0.bind(now)
-            $0.bind(body)
-        }
+        try insert(Event(id: id, account: account, kind: kind, task: task?.id, at: now, body: body))
         for endpoint in try database.subscribers(of: kind, account: account) {
             try deliver(id, of: account, to: endpoint.url, endpoint: endpoint.id, lane: endpoint.id.bytes, at: now)
         }
@@ -26,16 +19,29 @@ extension Transaction {
         }
     }
 
-    private func deliver(
+    func insert(_ event: Event) throws {
+        try database.run("INSERT INTO events (id, account, kind, task, at, body) VALUES (?, ?, ?, ?, ?, ?)") {
+            $0.bind(event.id)
+            $0.bind(event.account)
+            $0.bind(event.kind.rawValue)
+            $0.bind(event.task)
+            $0.bind(event.at)
+            $0.bind(event.body)
+        }
+    }
+
+    @discardableResult
+    func deliver(
         _ event: EventID, of account: AccountID, to url: String, endpoint: EndpointID?, lane: [UInt8], at now: Instant
-    ) throws {
+    ) throws -> DeliveryID {
+        let id = DeliveryID.new(at: now)
         try database.run(
             """
             INSERT INTO deliveries (id, event, account, endpoint, url, lane, state, due_at, created_at)
             VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?)
             """
         ) {
-            $0.bind(DeliveryID.new(at: now))
+            $0.bind(id)
             $0.bind(event)
             $0.bind(account)
             $0.bind(endpoint)
@@ -44,6 +50,7 @@ extension Transaction {
             $0.bind(now)
             $0.bind(now)
         }
+        return id
     }
 
     /// `https://host:port` of an address: all before the third slash, and before any question mark.
