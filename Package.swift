@@ -100,7 +100,7 @@ let package = Package(
         tests("Providers", imports: ["JSON", "Domain", "HTTP"]),
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
         tests("API", imports: ["COpenSSL", "Domain", "Files", "HTTP", "JSON", "Store", "Providers"]),
-        tests("Work", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "Providers"]),
+        tests("Work", imports: ["JSON", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "Store", "Providers"]),
         tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),
     ]
