@@ -4,7 +4,8 @@
     import Musl
 #endif
 
-/// A model file being written. What was begun and not finished is removed.
+/// A model file being written. It must be new, so that what is removed when it was begun and not finished can only
+/// be what was made here.
 struct ModelOutput: ~Copyable {
     private let path: String
     private let descriptor: Int32
@@ -13,7 +14,7 @@ struct ModelOutput: ~Copyable {
 
     init(path: String) throws(GLBFault) {
         self.path = path
-        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw GLBFault(.unwritable, "the stripped model cannot be created: \(String(cString: strerror(errno)))")
         }

@@ -11,8 +11,14 @@ extension GLB {
         let model = try Model(ModelBytes(path: input), limits: limits)
         var plan = try StripPlan(model, Inspection(model))
         let document = plan.document(generator: "trellis-gateway geometry only")
-        guard plan.byteCount < 1 << 31 else {
-            throw GLBFault(.tooLarge, "the geometry alone would take \(plan.byteCount) bytes")
+        // Normals and written-out sparse values can make geometry grow a little; a claim of millions of zeros in a
+        // file of a kilobyte would make it grow without end.
+        let most = 4 * model.bytes.count + (1 << 20)
+        guard plan.byteCount <= most else {
+            throw GLBFault(
+                .tooLarge,
+                "the geometry alone would take \(plan.byteCount) bytes, of a file of \(model.bytes.count); at most \(most) are written"
+            )
         }
         var file = try ModelOutput(path: output)
         try file.append(Container.head(json: document.bytes, binaryCount: plan.byteCount))
@@ -21,7 +27,7 @@ extension GLB {
             case .vertices(let accessor), .indices(let accessor):
                 try copy(accessor, stride: piece.stride, of: model, to: &file)
             case .normals(let positions):
-                try writeNormals(positions, of: model, to: &file)
+                try writeNormals(positions, plan.users[positions.index] ?? [], of: model, to: &file)
             }
             try file.pad()
         }
@@ -48,10 +54,9 @@ extension GLB {
 
     /// Computes normals over every primitive that uses these positions, so that no seam shows where they meet.
     private static func writeNormals(
-        _ positions: Accessor, of model: Model, to file: inout ModelOutput
+        _ positions: Accessor, _ primitives: [Document.Primitive], of model: Model, to file: inout ModelOutput
     ) throws(GLBFault) {
         let document = model.document
-        let primitives = document.meshes.flatMap(\.primitives).filter { $0.attribute("POSITION") == positions.index }
         let indexCount = primitives.compactMap(\.indices).map { document.accessors[$0].count }.max() ?? 0
         let needed = SmoothNormals.workingBytes(vertices: positions.count) + indexCount * 4
         guard needed <= model.limits.workingBytes else {
