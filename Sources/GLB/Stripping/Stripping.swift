@@ -8,7 +8,16 @@ extension GLB {
     package static func strippingTextures(
         fileAt input: String, to output: String, limits: GLBLimits = GLBLimits()
     ) throws(GLBFault) -> Summary {
-        let model = try Model(ModelBytes(path: input), limits: limits)
+        try strip(Model(ModelBytes(path: input), limits: limits), to: output)
+    }
+
+    package static func strippingTextures(
+        _ bytes: [UInt8], to output: String, limits: GLBLimits = GLBLimits()
+    ) throws(GLBFault) -> Summary {
+        try strip(Model(ModelBytes(bytes), limits: limits), to: output)
+    }
+
+    private static func strip(_ model: Model, to output: String) throws(GLBFault) -> Summary {
         var plan = try StripPlan(model, Inspection(model))
         let document = plan.document(generator: "trellis-gateway geometry only")
         // Normals and written-out sparse values can make geometry grow a little; a claim of millions of zeros in a
@@ -31,7 +40,7 @@ extension GLB {
             }
             try file.pad()
         }
-        let summary = try check(fileAt: output, limits: limits)
+        let summary = try check(fileAt: output, limits: model.limits)
         file.finish()
         return summary
     }
