@@ -36,7 +36,7 @@ extension GLB {
             case .vertices(let accessor), .indices(let accessor):
                 try copy(accessor, stride: piece.stride, of: model, to: &file)
             case .normals(let positions):
-                try writeNormals(positions, plan.users[positions.index] ?? [], of: model, to: &file)
+                try writeNormals(positions, plan, of: model, to: &file)
             }
             try file.pad()
         }
@@ -63,9 +63,11 @@ extension GLB {
 
     /// Computes normals over every primitive that uses these positions, so that no seam shows where they meet.
     private static func writeNormals(
-        _ positions: Accessor, _ primitives: [Document.Primitive], of model: Model, to file: inout ModelOutput
+        _ positions: Accessor, _ plan: StripPlan, of model: Model, to file: inout ModelOutput
     ) throws(GLBFault) {
         let document = model.document
+        let primitives = plan.users[positions.index] ?? []
+        guard let box = plan.box(positions) else { preconditionFailure("all positions were inspected") }
         let indexCount = primitives.compactMap(\.indices).map { document.accessors[$0].count }.max() ?? 0
         let needed = SmoothNormals.workingBytes(vertices: positions.count) + indexCount * 4
         guard needed <= model.limits.workingBytes else {
@@ -74,7 +76,7 @@ extension GLB {
                 "normals for \(positions.count) vertices take \(needed) bytes to compute; at most \(model.limits.workingBytes) are allowed"
             )
         }
-        let normals = SmoothNormals(try model.floats(positions, width: 3))
+        let normals = SmoothNormals(try model.floats(positions, width: 3), within: box)
         for primitive in primitives {
             if let indices = primitive.indices {
                 let indices = try model.indices(document.accessors[indices], vertices: positions.count)
