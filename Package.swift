@@ -58,11 +58,15 @@ let package = Package(
         room("Domain"),
         room("HTTP"),
         room("Defaults", path: "config", embed: ["gateway.json5"]),
-        room("Migrations", path: "migrations", embed: ["0001_house.sql"]),
+        room(
+            "Migrations", path: "migrations",
+            embed: [
+                "0001_accounts.sql", "0002_tasks.sql", "0003_ledger.sql", "0004_webhooks.sql", "0005_operations.sql",
+            ]),
 
         room("Files", imports: ["COpenSSL"]),
         room("HTTPServer", imports: ["HTTP", "CLinux", "COpenSSL"]),
-        room("HTTPClient", imports: ["HTTP", "CCurl"]),
+        room("HTTPClient", imports: ["HTTP", "CCurl", "CLinux"]),
         workshop("GLB", imports: ["JSON", "CPNG", "CTurboJPEG", "CWebP"]),
         room("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite", "COpenSSL"]),
         room("Providers", imports: ["JSON", "Domain", "HTTP"]),
@@ -80,6 +84,9 @@ let package = Package(
         program("CLI", imports: ["Gateway", "JSON"]),
         program("ProviderSimulator", imports: ["JSON", "GLB", "HTTP", "HTTPServer", "HTTPClient"]),
 
+        program("hello", imports: ["HTTP", "HTTPServer"], path: "examples/hello"),
+        program("bench-http-server", imports: ["JSON", "HTTP", "HTTPServer"], path: "bench/http-server"),
+
         room("Corpus", path: "Tests/Corpus"),
         program("GLBProbe", imports: ["GLB", "JSON"], path: "Tests/GLBProbe"),
         tests("JSON", imports: ["Corpus"]),
@@ -92,7 +99,7 @@ let package = Package(
         tests("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite"]),
         tests("Providers", imports: ["JSON", "Domain", "HTTP"]),
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
-        tests("API", imports: ["JSON", "Domain", "HTTP", "Store", "Providers"]),
+        tests("API", imports: ["COpenSSL", "Domain", "Files", "HTTP", "JSON", "Store", "Providers"]),
         tests("Work", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "Providers"]),
         tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),

@@ -1,6 +1,7 @@
 // Linux calls that Swift's Glibc module leaves out. Enum constants become plain numbers, and the one union in
 // epoll_event becomes two functions.
 #pragma once
+#include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -9,6 +10,7 @@
 
 // Declared only under _GNU_SOURCE, which a module map cannot ask for.
 int accept4(int socket, struct sockaddr *address, socklen_t *length, int flags);
+int pthread_setname_np(pthread_t thread, const char *name);
 
 static const uint32_t linux_readable = EPOLLIN;
 static const uint32_t linux_writable = EPOLLOUT;

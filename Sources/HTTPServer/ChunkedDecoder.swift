@@ -14,7 +14,7 @@ package struct ChunkedDecoder: Sendable {
 
     private enum State: Sendable {
         case size(digits: Int)
-        case beforeExtension, `extension`, quoted, escaped
+        case beforeExtension, extensionStart, `extension`, quoted, escaped
         case sizeLineFeed
         case content
         case contentReturn, contentLineFeed
@@ -65,7 +65,7 @@ package struct ChunkedDecoder: Sendable {
                 guard digits > 0 else { throw .badChunk }
                 try endSize(byte, limits)
             }
-        case .beforeExtension, .extension, .quoted, .escaped: try takeExtension(byte, limits)
+        case .beforeExtension, .extensionStart, .extension, .quoted, .escaped: try takeExtension(byte, limits)
         case .sizeLineFeed:
             guard byte == UInt8(ascii: "\n") else { throw .badChunk }
             state = remaining == 0 ? .trailerStart : .content
@@ -87,7 +87,7 @@ package struct ChunkedDecoder: Sendable {
     private mutating func endSize(_ byte: UInt8, _ limits: ServerLimits) throws(Refusal) {
         switch byte {
         case UInt8(ascii: "\r"): state = .sizeLineFeed
-        case UInt8(ascii: ";"): state = .extension
+        case UInt8(ascii: ";"): state = .extensionStart
         // White space is allowed before an extension only (RFC 9112 §7.1.1), not before the line's end.
         case 0x20, 0x09: state = .beforeExtension
         default: throw .badChunk
@@ -100,9 +100,12 @@ package struct ChunkedDecoder: Sendable {
         guard extensionBytes <= limits.chunkExtensionBytes else { throw .longChunkExtension }
         let isText = ByteClass.table[Int(byte)] & ByteClass.fieldValue != 0
         switch (state, byte) {
-        case (.beforeExtension, UInt8(ascii: ";")): state = .extension
+        case (.beforeExtension, UInt8(ascii: ";")): state = .extensionStart
         case (.beforeExtension, 0x20), (.beforeExtension, 0x09): break
         case (.beforeExtension, _): throw .badChunk
+        case (.extensionStart, 0x20), (.extensionStart, 0x09): break
+        case (.extensionStart, _) where ByteClass.table[Int(byte)] & ByteClass.token != 0: state = .extension
+        case (.extensionStart, _): throw .badChunk
         case (.extension, UInt8(ascii: "\r")): state = .sizeLineFeed
         case (.extension, UInt8(ascii: "\"")): state = .quoted
         case (.quoted, UInt8(ascii: "\"")): state = .extension

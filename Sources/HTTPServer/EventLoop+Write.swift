@@ -30,11 +30,11 @@ extension EventLoop {
         let head = ResponseHead(
             status: response.status, length: response.status.forbidsBody ? .none : .known(length),
             version: exchange.version, keepsAlive: keepsAlive)
-        head.write(response.headers, id: exchange.id, date: dateLine, to: &output)
+        head.write(response.headers, id: exchange.id, date: dateLine, to: output)
         if !exchange.isHead, !response.status.forbidsBody {
             if case .bytes(let bytes) = response.body {
                 if bytes.count <= Self.inlineBodyBytes {
-                    output.append(contentsOf: bytes)
+                    output.append(bytes)
                 } else {
                     spillOutput(to: connection)
                     connection.outbound.append(bytes)
@@ -104,7 +104,7 @@ extension EventLoop {
         let line = ResponseHead(
             status: head.status, length: isChunked ? .chunked : .untilClose, version: exchange.version,
             keepsAlive: exchange.keepsAlive && isChunked)
-        line.write(head.headers, id: exchange.id, date: dateLine, to: &output)
+        line.write(head.headers, id: exchange.id, date: dateLine, to: output)
         note(exchange, head, bodyBytes: 0, on: connection)
         connection.phase = .streaming
         let isEventStream = head.headers.first("Content-Type")?.hasPrefix("text/event-stream") ?? false
@@ -119,13 +119,13 @@ extension EventLoop {
         guard let stream = connection.stream, !bytes.isEmpty else { return }
         connection.stream?.queuedBytes += bytes.count
         if stream.isChunked {
-            output.append(hexadecimal: bytes.count)
+            output.append(hexadecimal: UInt64(bytes.count))
             output.append("\r\n")
         }
-        output.append(contentsOf: bytes)
+        output.append(bytes)
         if stream.isChunked { output.append("\r\n") }
         if connection.outbound.byteCount + output.count > limits.streamBacklogBytes + bytes.count {
-            output.removeAll(keepingCapacity: true)
+            output.removeAll()
             drop(connection)
         }
     }
@@ -144,13 +144,13 @@ extension EventLoop {
     // MARK: Sending
 
     private func spillOutput(to connection: Connection) {
-        connection.outbound.append(output)
-        output.removeAll(keepingCapacity: true)
+        connection.outbound.append(Array(output.bytes))
+        output.removeAll()
     }
 
     /// Ends a turn of a connection: sends what it has to say and sets what it waits for.
     func settle(_ connection: Connection) {
-        guard connection.phase != .closed else { return output.removeAll(keepingCapacity: true) }
+        guard connection.phase != .closed else { return output.removeAll() }
         if !output.isEmpty { flushOutput(connection) }
         guard connection.phase != .closed else { return }
         if connection.outbound.isEmpty {
@@ -178,18 +178,17 @@ extension EventLoop {
     /// Sends the turn's output at once if nothing waits before it; what the kernel does not take is kept.
     private func flushOutput(_ connection: Connection) {
         if connection.outbound.isEmpty {
-            switch output.withUnsafeBufferPointer({ connection.write($0) }) {
+            switch connection.write(output.bytes) {
             case .bytes(let count):
                 counters.count(.sent, count)
                 if count == output.count {
-                    // A rare large answer must not make the loop's buffer large for good.
-                    output.removeAll(keepingCapacity: output.capacity <= 1 << 20)
+                    output.removeAll()
                     return
                 }
-                output.removeSubrange(..<count)
+                output.removeFirst(count)
             case .blocked: break
             case .finished, .failed:
-                output.removeAll(keepingCapacity: true)
+                output.removeAll()
                 return drop(connection)
             }
             spillOutput(to: connection)

@@ -23,7 +23,7 @@ final class EventLoop: @unchecked Sendable {
     /// What a read lands in before it is parsed.
     let scratch: UnsafeMutableBufferPointer<UInt8>
     /// What one turn of one connection has to say, sent by one call at its end.
-    var output: [UInt8] = []
+    let output = OutputBuffer(capacity: scratchBytes)
     /// The request being read; its storage is used again unless a handler keeps it.
     var request = HTTPRequest()
 
@@ -83,7 +83,6 @@ final class EventLoop: @unchecked Sendable {
         events = .allocate(capacity: Int(Self.eventsPerWait))
         scratch = .allocate(capacity: Self.scratchBytes)
         wheel = TimerWheel(now: Self.clock(CLOCK_MONOTONIC) / 1000)
-        output.reserveCapacity(Self.scratchBytes)
         guard epoll >= 0, timer >= 0 else { throw ServerError("epoll", errno) }
         linux_epoll_set(epoll, EPOLL_CTL_ADD, mailbox.wakeDescriptor, linux_readable, Self.mailTag)
         linux_epoll_set(epoll, EPOLL_CTL_ADD, timer, linux_readable, Self.timerTag)

@@ -36,7 +36,7 @@ package struct RequestParser: Sendable {
         do throws(Refusal) {
             if fieldsStart == 0 {
                 request.headers.removeAll(keepingCapacity: true)
-                guard try skipEmptyLine(input), try readRequestLine(input, limits, &request) else { return .needMore }
+                guard try skipEmptyLines(input), try readRequestLine(input, limits, &request) else { return .needMore }
             }
             guard try readFields(input, limits, &request.headers) else { return .needMore }
             framing = try rules.framing(version: request.version)
@@ -54,14 +54,14 @@ package struct RequestParser: Sendable {
         return .head(length: length)
     }
 
-    /// RFC 9112 §2.2: one empty line before a request is passed over, for clients that end a body with one too many.
-    private mutating func skipEmptyLine(_ input: UnsafeBufferPointer<UInt8>) throws(Refusal) -> Bool {
-        guard cursor == 0, let first = input.first else { return !input.isEmpty }
-        guard first == UInt8(ascii: "\r") else { return true }
-        guard input.count > 1 else { return false }
-        guard input[1] == UInt8(ascii: "\n") else { throw .badLineEnd }
-        cursor = 2
-        return true
+    /// RFC 9112 §2.2: an empty line before a request is passed over, or two, for clients that end a body with CRLF.
+    private mutating func skipEmptyLines(_ input: UnsafeBufferPointer<UInt8>) throws(Refusal) -> Bool {
+        while cursor < 4, cursor < input.count, input[cursor] == UInt8(ascii: "\r") {
+            guard cursor + 1 < input.count else { return false }
+            guard input[cursor + 1] == UInt8(ascii: "\n") else { throw .badLineEnd }
+            cursor += 2
+        }
+        return cursor < input.count
     }
 
     /// RFC 9112 §3: method SP request-target SP HTTP-version CRLF, single spaces only.
@@ -168,16 +168,15 @@ package struct RequestParser: Sendable {
 
     // MARK: Scanning
 
-    /// The end of the visible ASCII that starts at `start`, sixteen bytes at a time.
+    /// The end of the visible ASCII that starts at `start`, eight bytes at a time.
     @inline(__always)
     private static func skipTarget(_ input: UnsafeBufferPointer<UInt8>, from start: Int, to end: Int) -> Int {
         var index = start
         let raw = UnsafeRawBufferPointer(input)
-        while index + 16 <= end {
-            let block = raw.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
-            // 0x21...0x7e, as one comparison.
-            if any((block &- SIMD16(repeating: 0x21)) .> SIMD16(repeating: 0x7e - 0x21)) { break }
-            index += 16
+        while index + 8 <= end {
+            let word = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            if word.hasByte(below: 0x21) || word & 0x8080_8080_8080_8080 != 0 || word.hasDelete { break }
+            index += 8
         }
         while index < end, input[index] > 0x20, input[index] < 0x7f { index += 1 }
         return index
@@ -189,10 +188,10 @@ package struct RequestParser: Sendable {
         let table = ByteClass.table
         var index = start
         let raw = UnsafeRawBufferPointer(input)
-        while index + 16 <= end {
-            let block = raw.loadUnaligned(fromByteOffset: index, as: SIMD16<UInt8>.self)
-            if any((block .< SIMD16(repeating: 0x20)) .| (block .== SIMD16(repeating: 0x7f))) { break }
-            index += 16
+        while index + 8 <= end {
+            let word = raw.loadUnaligned(fromByteOffset: index, as: UInt64.self)
+            if word.hasByte(below: 0x20) || word.hasDelete { break }
+            index += 8
         }
         while index < end, table[Int(input[index])] & ByteClass.fieldValue != 0 { index += 1 }
         return index
@@ -204,5 +203,21 @@ package struct RequestParser: Sendable {
             return .get
         }
         return HTTPMethod(String(decoding: name, as: UTF8.self))
+    }
+}
+
+/// Eight bytes looked at as one word. (Swift's SIMD masks have no cheap `any`; this has.)
+extension UInt64 {
+    /// Whether some byte is below `limit`, which is at most 0x80; bytes of 0x80 and up do not count.
+    @inline(__always)
+    fileprivate func hasByte(below limit: UInt64) -> Bool {
+        (self &- 0x0101_0101_0101_0101 &* limit) & ~self & 0x8080_8080_8080_8080 != 0
+    }
+
+    /// Whether some byte is DEL.
+    @inline(__always)
+    fileprivate var hasDelete: Bool {
+        let word = self ^ 0x7f7f_7f7f_7f7f_7f7f
+        return (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080 != 0
     }
 }

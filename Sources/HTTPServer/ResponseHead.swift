@@ -17,7 +17,7 @@ struct ResponseHead {
     let keepsAlive: Bool
 
     @inline(__always)
-    func write(_ headers: Headers, id: RequestID, date: [UInt8], to output: inout [UInt8]) {
+    func write(_ headers: Headers, id: RequestID, date: [UInt8], to output: OutputBuffer) {
         if status == .ok {
             output.append("HTTP/1.1 200 OK\r\n")
         } else {
@@ -27,8 +27,8 @@ struct ResponseHead {
             output.append(status.reason)
             output.append("\r\n")
         }
-        output.append(contentsOf: date)
-        headers.write(to: &output)
+        output.append(date)
+        headers.withWireBytes { output.append($0) }
         switch length {
         case .known(let count):
             output.append("Content-Length: ")
@@ -43,28 +43,7 @@ struct ResponseHead {
             output.append("Connection: keep-alive\r\n")
         }
         output.append("X-Request-Id: ")
-        id.write(to: &output)
+        output.append(id)
         output.append("\r\n\r\n")
-    }
-}
-
-extension [UInt8] {
-    @inline(__always)
-    mutating func append(_ text: StaticString) {
-        append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
-    }
-
-    /// Appends a number in decimal digits.
-    mutating func append(decimal value: UInt64) {
-        if value < 10 { return append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value)) }
-        append(decimal: value / 10)
-        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
-    }
-
-    /// Appends a number in hexadecimal digits, as chunk sizes are written.
-    mutating func append(hexadecimal value: Int) {
-        if value >= 16 { append(hexadecimal: value >> 4) }
-        let digit = UInt8(truncatingIfNeeded: value & 15)
-        append(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
     }
 }

@@ -9,6 +9,11 @@ package protocol OperatorStore: Sendable {
     /// Notes an operator's act, for good.
     func recordAudit(actor: String, act: String, subject: String, detail: String, now: Instant) async throws(StoreError)
 
+    /// Why nothing is bought, if a restored backup waits to be looked at; nil otherwise. Never waits.
+    var reconciling: String? { get }
+    /// An operator has looked at a restored backup: buying goes on.
+    func endReconciliation(by actor: String, now: Instant) async throws(StoreError)
+
     /// A consistent copy while work goes on, verified before it gets its name.
     func backup(to path: String) async throws(StoreError)
 
@@ -38,11 +43,14 @@ package struct ProviderState: Hashable, Sendable {
 package struct Retention: Hashable, Sendable {
     package var finishedTasks: Duration
     package var events: Duration
+    /// How long a customer's picture stays after its task has ended.
+    package var inputs: Duration
     package var batch: Int
 
-    package init(finishedTasks: Duration, events: Duration, batch: Int) {
+    package init(finishedTasks: Duration, events: Duration, inputs: Duration = .seconds(86_400), batch: Int) {
         self.finishedTasks = finishedTasks
         self.events = events
+        self.inputs = inputs
         self.batch = batch
     }
 }

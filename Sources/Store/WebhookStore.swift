@@ -65,9 +65,9 @@ package enum WebhookLane: Hashable, Sendable {
 package struct WebhookSecret: Hashable, Sendable {
     package enum Scheme: String, Sendable, CaseIterable {
         /// HMAC-SHA-256, `v1`, shown as `whsec_…`.
-        case hmac
+        case hmac = "v1"
         /// Ed25519, `v1a`, kept as seed; shown as `whsk_…` and `whpk_…`.
-        case ed25519
+        case ed25519 = "v1a"
     }
 
     package let scheme: Scheme

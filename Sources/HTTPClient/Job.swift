@@ -1,0 +1,34 @@
+import HTTP
+import Synchronization
+
+/// One call as it travels from the caller to the client's thread.
+struct Job: Sendable {
+    let call: Call
+    var request: OutgoingRequest
+    let policy: CallPolicy
+    let sink: BodySink
+    let startedAt: ContinuousClock.Instant
+    /// Called exactly once, on the client's thread.
+    let finish: @Sendable (CallOutcome) -> Void
+}
+
+/// A call in flight, for whoever may want to end it.
+package final class Call: Sendable {
+    let id: UInt64
+    private let mailbox: Mailbox
+    private let canceled = Atomic(false)
+
+    init(id: UInt64, mailbox: Mailbox) {
+        self.id = id
+        self.mailbox = mailbox
+    }
+
+    /// Ends the call soon with `canceled`; does nothing to one that has ended. From any thread.
+    package func cancel() {
+        // The mark counts when this runs before the call is posted, the message when it runs after.
+        canceled.store(true, ordering: .releasing)
+        mailbox.post(.cancel(id))
+    }
+
+    var isCanceled: Bool { canceled.load(ordering: .acquiring) }
+}
