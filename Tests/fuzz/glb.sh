@@ -21,7 +21,7 @@ build() {
 build JSON Sources/JSON/*.swift
 build GLB $(find Sources/GLB -name '*.swift')
 build FuzzGLB Tests/fuzz/glb.swift
-swiftc -sanitize=fuzzer,address "$work"/JSON.o "$work"/GLB.o "$work"/FuzzGLB.o -lpng -lturbojpeg -lwebp -o "$work/fuzz"
+swiftc -use-ld=lld -sanitize=fuzzer,address "$work"/JSON.o "$work"/GLB.o "$work"/FuzzGLB.o -lpng -lturbojpeg -lwebp -o "$work/fuzz"
 
 python3 Tests/fuzz/glb-seeds.py "$work/seeds"
 # A model that a few kilobytes describe may cost what these limits allow, and no more.
