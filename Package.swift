@@ -78,8 +78,8 @@ let package = Package(
         room(
             "Gateway",
             imports: [
-                "API", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer", "JSON", "Providers",
-                "Sandbox", "Store", "Webhooks", "Work",
+                "API", "COpenSSL", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer", "JSON",
+                "Providers", "Sandbox", "Store", "Webhooks", "Work",
             ]),
         program("CLI", imports: ["Gateway", "JSON"]),
         program("ProviderSimulator", imports: ["JSON", "GLB", "HTTP", "HTTPServer", "HTTPClient"]),
@@ -100,7 +100,7 @@ let package = Package(
         tests("Providers", imports: ["JSON", "Domain", "HTTP"]),
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
         tests("API", imports: ["COpenSSL", "Domain", "Files", "HTTP", "JSON", "Store", "Providers"]),
-        tests("Work", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store", "Providers"]),
+        tests("Work", imports: ["JSON", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "Store", "Providers"]),
         tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),
     ]
