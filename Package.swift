@@ -78,8 +78,8 @@ let package = Package(
         room(
             "Gateway",
             imports: [
-                "API", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer", "JSON", "Providers",
-                "Sandbox", "Store", "Webhooks", "Work",
+                "API", "COpenSSL", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer", "JSON",
+                "Providers", "Sandbox", "Store", "Webhooks", "Work",
             ]),
         program("CLI", imports: ["Gateway", "JSON"]),
         program("ProviderSimulator", imports: ["JSON", "GLB", "HTTP", "HTTPServer", "HTTPClient"]),

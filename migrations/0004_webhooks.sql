@@ -18,8 +18,6 @@ CREATE TABLE webhook_endpoints (
     disabled_reason     TEXT,
     -- Since when nothing has got through; NULL while something does.
     failing_since       INTEGER,
-    -- The whole endpoint rests until then (429, 502, 504, timeouts).
-    slowed_until        INTEGER,
     deleted_at          INTEGER,
     CHECK ((disabled_at IS NULL) = (disabled_reason IS NULL))
 ) STRICT;
@@ -70,8 +68,8 @@ CREATE TABLE deliveries (
     -- NULL: the task's own `webhook_url`.
     endpoint   BLOB REFERENCES webhook_endpoints (id),
     url        TEXT NOT NULL,
-    -- What goes to one place goes in one lane, so that a dead place holds up only itself: the endpoint's id, or
-    -- of a task's own address its origin (scheme, host and port).
+    -- What goes to one place goes in one lane, so that a dead place holds up only itself: 'e' and the endpoint's
+    -- id, or 'o' and the origin (scheme, host and port) of a task's own address.
     lane       BLOB NOT NULL,
     state      TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'abandoned')),
     tries      INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
@@ -88,6 +86,7 @@ CREATE UNIQUE INDEX deliveries_own_once ON deliveries (event) WHERE endpoint IS 
 CREATE INDEX deliveries_by_event ON deliveries (event);
 -- Lane by lane, the due ones first; delivered ones are not in it.
 CREATE INDEX deliveries_pending ON deliveries (lane, due_at) WHERE state = 'pending';
+CREATE INDEX deliveries_by_age ON deliveries (created_at) WHERE state = 'pending';
 CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint, created_at) WHERE endpoint IS NOT NULL;
 
 CREATE TABLE delivery_attempts (
@@ -96,11 +95,13 @@ CREATE TABLE delivery_attempts (
     try          INTEGER NOT NULL CHECK (try > 0),
     began_at     INTEGER NOT NULL,
     milliseconds INTEGER NOT NULL CHECK (milliseconds >= 0),
+    -- Of HTTP, if there was an answer; else a stable word that says why not.
     status       INTEGER,
-    outcome      TEXT NOT NULL,
+    error        TEXT,
     -- The first bytes of the answer.
-    excerpt      BLOB,
-    -- When it was to be tried again after this one.
+    excerpt      TEXT,
+    next         TEXT NOT NULL CHECK (next IN ('delivered', 'retry', 'abandoned')),
     next_at      INTEGER,
-    UNIQUE (delivery, try)
+    UNIQUE (delivery, try),
+    CHECK ((next = 'retry') = (next_at IS NOT NULL))
 ) STRICT;

@@ -77,7 +77,7 @@ extension API {
     @Sendable func deleteEndpoint(_ call: Call) async throws(Refusal) -> HTTPResponse {
         let endpoint = try await endpoint(call)
         try await ask { () async throws(StoreError) in
-            try await store.deleteEndpoint(endpoint.id, account: endpoint.account, now: call.now)
+            try await store.deleteEndpoint(endpoint.id, account: endpoint.account)
         }
         return HTTPResponse(.noContent)
     }
@@ -205,7 +205,7 @@ extension API {
 
 extension JSONWriter {
     /// Header values may be secrets of the receiver's: only their names are shown.
-    fileprivate mutating func write(_ endpoint: WebhookEndpoint) {
+    mutating func write(_ endpoint: WebhookEndpoint) {
         member("id", endpoint.id.description)
         member("url", endpoint.url)
         member("description", endpoint.description)

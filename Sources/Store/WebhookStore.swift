@@ -9,7 +9,7 @@ package protocol WebhookStore: Sendable {
     func endpoint(_ id: EndpointID, account: AccountID) async throws(StoreError) -> WebhookEndpoint?
     func updateEndpoint(_ endpoint: WebhookEndpoint) async throws(StoreError)
     /// Its pending deliveries go with it.
-    func deleteEndpoint(_ id: EndpointID, account: AccountID, now: Instant) async throws(StoreError)
+    func deleteEndpoint(_ id: EndpointID, account: AccountID) async throws(StoreError)
 
     /// `secret` signs first from now on; the ones before it go on signing until `overlapEnds`, at most ten of them.
     func rotateSecret(_ id: EndpointID, to secret: WebhookSecret, overlapEnds: Instant, now: Instant)

@@ -1,5 +1,6 @@
 import Domain
 import HTTP
+import Providers
 
 /// All that the operator decided, as one value: made once from the embedded defaults, a file, the environment and the
 /// flags, with all mistakes reported together, and replaced whole on a reload.

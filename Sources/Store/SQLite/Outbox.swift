@@ -1,5 +1,4 @@
 import Domain
-import JSON
 
 // Events are written by the transaction that makes them true, with a delivery for everyone who is to be told.
 
@@ -12,10 +11,10 @@ extension Transaction {
         if case .task(let subject) = subject { task = subject }
         try insert(Event(id: id, account: account, kind: kind, task: task?.id, at: now, body: body))
         for endpoint in try database.subscribers(of: kind, account: account) {
-            try deliver(id, of: account, to: endpoint.url, endpoint: endpoint.id, lane: endpoint.id.bytes, at: now)
+            try deliver(id, of: account, to: endpoint, isSkipped: endpoint.disabledAt != nil, at: now)
         }
         if let url = task?.request.webhookURL {
-            try deliver(id, of: account, to: url, endpoint: nil, lane: Array(Self.origin(of: url).utf8), at: now)
+            try deliver(id, of: account, to: url, endpoint: nil, lane: .origin(Self.origin(of: url)), at: now)
         }
     }
 
@@ -30,15 +29,26 @@ extension Transaction {
         }
     }
 
+    /// `isSkipped`: it is off, and will find what it missed when it asks.
     @discardableResult
     func deliver(
-        _ event: EventID, of account: AccountID, to url: String, endpoint: EndpointID?, lane: [UInt8], at now: Instant
+        _ event: EventID, of account: AccountID, to endpoint: WebhookEndpoint, isSkipped: Bool, at now: Instant
+    ) throws -> DeliveryID {
+        try deliver(
+            event, of: account, to: endpoint.url, endpoint: endpoint.id, lane: .endpoint(endpoint.id),
+            isSkipped: isSkipped, at: now)
+    }
+
+    @discardableResult
+    private func deliver(
+        _ event: EventID, of account: AccountID, to url: String, endpoint: EndpointID?, lane: WebhookLane,
+        isSkipped: Bool = false, at now: Instant
     ) throws -> DeliveryID {
         let id = DeliveryID.new(at: now)
         try database.run(
             """
-            INSERT INTO deliveries (id, event, account, endpoint, url, lane, state, due_at, created_at)
-            VALUES (?, ?, ?, ?, ?, ?, 'pending', ?, ?)
+            INSERT INTO deliveries (id, event, account, endpoint, url, lane, state, due_at, created_at, ended_at)
+            VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
         ) {
             $0.bind(id)
@@ -46,39 +56,51 @@ extension Transaction {
             $0.bind(account)
             $0.bind(endpoint)
             $0.bind(url)
-            $0.bind(lane)
+            $0.bind(lane.bytes)
+            $0.bind(isSkipped ? "abandoned" : "pending")
+            $0.bind(isSkipped ? nil : now)
             $0.bind(now)
-            $0.bind(now)
+            $0.bind(isSkipped ? now : nil)
         }
         return id
     }
 
     /// `https://host:port` of an address: all before the third slash, and before any question mark.
-    static func origin(of url: String) -> Substring {
+    static func origin(of url: String) -> String {
         var slashes = 0
         let end = url.utf8.firstIndex { byte in
             if byte == UInt8(ascii: "/") { slashes += 1 }
             return slashes == 3 || byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#")
         }
-        return url[..<(end ?? url.endIndex)]
+        return String(url[..<(end ?? url.endIndex)])
     }
 }
 
 extension Database {
-    fileprivate func subscribers(
-        of kind: Event.Kind, account: AccountID
-    ) throws -> [(id: EndpointID, url: String)] {
-        try all(
-            """
-            SELECT id, url, kinds FROM webhook_endpoints
-             WHERE account = ? AND deleted_at IS NULL AND disabled_at IS NULL
-            """, { $0.bind(account) }
-        ) { row in
-            let (id, url): (EndpointID, String) = (try row.id(), row.text())
-            let kinds = try row.optional { try JSONValue.stored($0.bytes()).array?.compactMap(\.string) ?? [] }
-            return (id: id, url: url, kinds: kinds)
+    /// Everyone who wants this kind, those that are off among them.
+    fileprivate func subscribers(of kind: Event.Kind, account: AccountID) throws -> [WebhookEndpoint] {
+        try endpoints(of: account).filter { $0.kinds.isEmpty || $0.kinds.contains(kind) }
+    }
+}
+
+extension WebhookLane {
+    /// As a row has it.
+    var bytes: [UInt8] {
+        switch self {
+        case .endpoint(let id): [UInt8(ascii: "e")] + id.bytes
+        case .origin(let origin): [UInt8(ascii: "o")] + Array(origin.utf8)
         }
-        .filter { $0.kinds?.contains(kind.rawValue) ?? true }
-        .map { (id: $0.id, url: $0.url) }
+    }
+
+    init(bytes: [UInt8]) throws {
+        switch bytes.first {
+        case UInt8(ascii: "e"):
+            guard let id = EndpointID(bytes: bytes.dropFirst()) else {
+                throw StoreError.broken("a lane of no endpoint")
+            }
+            self = .endpoint(id)
+        case UInt8(ascii: "o"): self = .origin(String(decoding: bytes.dropFirst(), as: UTF8.self))
+        default: throw StoreError.broken("a lane of neither endpoint nor origin")
+        }
     }
 }

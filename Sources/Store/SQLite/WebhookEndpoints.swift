@@ -1,47 +1,36 @@
 import Domain
+import Glibc
 import JSON
 
-// Where accounts want to be told: rows their owners change, never removed while a delivery speaks of them.
+// Where accounts want to be told. An endpoint that was deleted is kept as long as deliveries speak of it.
 
 extension SQLiteStore {
     package func createEndpoint(_ endpoint: WebhookEndpoint, secret: WebhookSecret) async throws(StoreError) {
-        let sealed = seal(secret)
-        try await writer.write { transaction in
+        try await writer.write { [vault] transaction in
             try transaction.database.run(
                 """
-                INSERT INTO webhook_endpoints
-                    (id, account, url, description, kinds, headers, requests_per_second, concurrency, created_at)
+                INSERT INTO webhook_endpoints (url, description, kinds, headers, requests_per_second, concurrency, id,
+                                               account, created_at)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
             ) {
+                $0.bind(settingsOf: endpoint)
                 $0.bind(endpoint.id)
                 $0.bind(endpoint.account)
-                $0.bindSettings(of: endpoint)
                 $0.bind(endpoint.createdAt)
             }
-            try transaction.database.insertSecret(
-                secret, sealed: sealed, account: endpoint.account, endpoint: endpoint.id)
+            try transaction.insert(secret, of: endpoint.account, endpoint: endpoint.id, vault)
         }
     }
 
     package func endpoints(of account: AccountID) async throws(StoreError) -> [WebhookEndpoint] {
-        try await readers.read { database in
-            try database.all(
-                """
-                SELECT id, account, url, description, kinds, headers, requests_per_second, concurrency, created_at,
-                       disabled_at, disabled_reason, failing_since
-                  FROM webhook_endpoints
-                 WHERE account = ? AND deleted_at IS NULL
-                 ORDER BY id
-                """, { $0.bind(account) }, { try WebhookEndpoint(row: &$0) })
-        }
+        try await readers.read { try $0.endpoints(of: account) }
     }
 
     package func endpoint(
         _ id: EndpointID, account: AccountID
     ) async throws(StoreError) -> WebhookEndpoint? {
-        let endpoint = try await readers.read { database in try database.webhookEndpoint(id) }
-        return endpoint?.account == account ? endpoint : nil
+        try await readers.read { try $0.endpoint(id) }.flatMap { $0.account == account ? $0 : nil }
     }
 
     package func updateEndpoint(_ endpoint: WebhookEndpoint) async throws(StoreError) {
@@ -53,64 +42,56 @@ extension SQLiteStore {
                  WHERE id = ? AND account = ? AND deleted_at IS NULL
                 """
             ) {
-                $0.bindSettings(of: endpoint)
+                $0.bind(settingsOf: endpoint)
                 $0.bind(endpoint.id)
                 $0.bind(endpoint.account)
             }
             guard changed == 1 else { throw StoreError.notFound }
-            // What waits goes to where the owner wants it now.
-            try transaction.database.run("UPDATE deliveries SET url = ? WHERE endpoint = ? AND state = 'pending'") {
-                $0.bind(endpoint.url)
-                $0.bind(endpoint.id)
-            }
         }
     }
 
-    package func deleteEndpoint(_ id: EndpointID, account: AccountID, now: Instant) async throws(StoreError) {
+    /// It is off at once; what was waiting for it goes in batches, so that nobody waits behind a million rows.
+    package func deleteEndpoint(_ id: EndpointID, account: AccountID) async throws(StoreError) {
         try await writer.write { transaction in
             let changed = try transaction.database.run(
-                "UPDATE webhook_endpoints SET deleted_at = ? WHERE id = ? AND account = ? AND deleted_at IS NULL"
+                """
+                UPDATE webhook_endpoints SET deleted_at = ?
+                 WHERE id = ? AND account = ? AND deleted_at IS NULL
+                """
             ) {
-                $0.bind(now)
+                $0.bind(Int64(time(nil)) * 1000)
                 $0.bind(id)
                 $0.bind(account)
             }
             guard changed == 1 else { throw StoreError.notFound }
-            try transaction.database.run("DELETE FROM webhook_secrets WHERE account = ? AND endpoint = ?") {
-                $0.bind(account)
-                $0.bind(id)
-            }
-            try transaction.database.run(
-                """
-                UPDATE deliveries SET state = 'abandoned', due_at = NULL, ended_at = ?
-                 WHERE endpoint = ? AND state = 'pending'
-                """
-            ) {
-                $0.bind(now)
-                $0.bind(id)
-            }
+            try transaction.database.run("DELETE FROM webhook_secrets WHERE endpoint = ?") { $0.bind(id) }
         }
+        while try await writer.write({ try $0.removePending(of: id, batch: 500) }) {}
     }
 
-    package func disableEndpoint(_ id: EndpointID, reason: String, now: Instant) async throws(StoreError) {
+    package func disableEndpoint(
+        _ id: EndpointID, reason: String, now: Instant
+    ) async throws(StoreError) {
         try await writer.write { transaction in
-            guard let endpoint = try transaction.database.webhookEndpoint(id), endpoint.disabledAt == nil else {
-                return
-            }
-            try transaction.database.run(
-                "UPDATE webhook_endpoints SET disabled_at = ?, disabled_reason = ? WHERE id = ?"
+            let changed = try transaction.database.run(
+                """
+                UPDATE webhook_endpoints SET disabled_at = ?, disabled_reason = ?
+                 WHERE id = ? AND disabled_at IS NULL AND deleted_at IS NULL
+                """
             ) {
                 $0.bind(now)
                 $0.bind(reason)
                 $0.bind(id)
             }
-            // After the update, so that it goes to the others only.
+            guard changed == 1, let endpoint = try transaction.database.endpoint(id) else { return }
             try transaction.announce(
                 .endpointDisabled, of: .endpoint(endpoint, reason: reason), account: endpoint.account, at: now)
         }
     }
 
-    package func enableEndpoint(_ id: EndpointID, account: AccountID, now: Instant) async throws(StoreError) {
+    package func enableEndpoint(
+        _ id: EndpointID, account: AccountID, now: Instant
+    ) async throws(StoreError) {
         try await writer.write { transaction in
             let changed = try transaction.database.run(
                 """
@@ -126,52 +107,69 @@ extension SQLiteStore {
     }
 }
 
-extension Database {
-    func webhookEndpoint(_ id: EndpointID) throws -> WebhookEndpoint? {
-        try one(
-            """
-            SELECT id, account, url, description, kinds, headers, requests_per_second, concurrency, created_at,
-                   disabled_at, disabled_reason, failing_since
-              FROM webhook_endpoints
-             WHERE id = ? AND deleted_at IS NULL
-            """, { $0.bind(id) }, { try WebhookEndpoint(row: &$0) })
+extension Transaction {
+    /// True while there is more.
+    fileprivate func removePending(of endpoint: EndpointID, batch: Int) throws -> Bool {
+        let deliveries = try database.all(
+            "SELECT id FROM deliveries WHERE lane = ? AND state = 'pending' LIMIT ?",
+            {
+                $0.bind(WebhookLane.endpoint(endpoint).bytes)
+                $0.bind(batch)
+            }
+        ) { try $0.id(Delivery.self) }
+        for delivery in deliveries {
+            try database.run("DELETE FROM delivery_attempts WHERE delivery = ?") { $0.bind(delivery) }
+            try database.run("DELETE FROM deliveries WHERE id = ?") { $0.bind(delivery) }
+        }
+        return deliveries.count == batch
     }
 }
 
 extension Statement {
-    /// `url, description, kinds, headers, requests_per_second, concurrency`.
-    fileprivate func bindSettings(of endpoint: WebhookEndpoint) {
+    fileprivate func bind(settingsOf endpoint: WebhookEndpoint) {
         bind(endpoint.url)
         bind(endpoint.description)
-        if endpoint.kinds.isEmpty {
-            bindNull()
-        } else {
-            bind(text: JSONValue.array(endpoint.kinds.map { .string($0.rawValue) }).bytes)
-        }
-        if endpoint.headers.isEmpty {
-            bindNull()
-        } else {
-            var json = JSONWriter()
-            json.object { json in
-                for (name, value) in endpoint.headers.sorted(by: { $0.key < $1.key }) { json.member(name, value) }
-            }
-            bind(text: json.bytes)
-        }
+        bind(text: endpoint.kinds.isEmpty ? nil : endpoint.kinds.encoded())
+        bind(text: endpoint.headers.encoded())
         bind(endpoint.requestsPerSecond)
         bind(endpoint.concurrency)
     }
 }
 
-extension WebhookEndpoint {
-    fileprivate init(row: inout Row) throws {
-        let (id, account): (EndpointID, AccountID) = (try row.id(), try row.id())
-        let (url, description) = (row.text(), row.text())
-        let kinds = try row.optional { try JSONValue.stored($0.bytes()).array?.compactMap(\.string) ?? [] } ?? []
-        let headers = try row.optional { try JSONValue.stored($0.bytes()).object } ?? nil
-        self.init(
-            id: id, account: account, url: url, description: description,
-            kinds: Set(kinds.compactMap(Event.Kind.init(rawValue:))),
-            headers: (headers?.members ?? []).reduce(into: [:]) { $0[$1.name] = $1.value.string },
+extension Set<Event.Kind> {
+    fileprivate func encoded() -> [UInt8] {
+        var json = JSONWriter(reserving: 128)
+        json.array { for kind in Event.Kind.allCases where contains(kind) { $0.string(kind.rawValue) } }
+        return json.bytes
+    }
+}
+
+extension Database {
+    func endpoints(of account: AccountID) throws -> [WebhookEndpoint] {
+        try all(
+            """
+            SELECT id, account, url, description, kinds, headers, requests_per_second, concurrency, created_at,
+                   disabled_at, disabled_reason, failing_since
+              FROM webhook_endpoints WHERE account = ? AND deleted_at IS NULL ORDER BY id
+            """, { $0.bind(account) }, Self.endpoint)
+    }
+
+    func endpoint(_ id: EndpointID) throws -> WebhookEndpoint? {
+        try one(
+            """
+            SELECT id, account, url, description, kinds, headers, requests_per_second, concurrency, created_at,
+                   disabled_at, disabled_reason, failing_since
+              FROM webhook_endpoints WHERE id = ? AND deleted_at IS NULL
+            """, { $0.bind(id) }, Self.endpoint)
+    }
+
+    private static func endpoint(_ row: inout Row) throws -> WebhookEndpoint {
+        WebhookEndpoint(
+            id: try row.id(), account: try row.id(), url: row.text(), description: row.text(),
+            kinds: Set(
+                try row.optional { try JSONValue.stored($0.bytes()).array?.compactMap(\.string) ?? [] }?
+                    .compactMap(Event.Kind.init) ?? []),
+            headers: try row.optional { [String: String](stored: try JSONValue.stored($0.bytes())) } ?? [:],
             requestsPerSecond: row.optional { $0.double() }, concurrency: row.optional { $0.int() },
             createdAt: row.instant(), disabledAt: row.optional { $0.instant() },
             disabledReason: row.optional { $0.text() }, failingSince: row.optional { $0.instant() })

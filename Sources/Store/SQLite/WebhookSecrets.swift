@@ -1,72 +1,65 @@
 import Domain
 
-// Signing secrets: sealed in their rows, and opened only to sign or to be shown once.
+// What signs deliveries: sealed, each bound to its owner, the newest first.
 
 extension SQLiteStore {
     package func rotateSecret(
         _ id: EndpointID, to secret: WebhookSecret, overlapEnds: Instant, now: Instant
     ) async throws(StoreError) {
-        let sealed = seal(secret)
-        try await writer.write { transaction in
+        try await writer.write { [vault] transaction in
             let database = transaction.database
-            guard let endpoint = try database.webhookEndpoint(id) else { throw StoreError.notFound }
-            try database.run(
-                "UPDATE webhook_secrets SET ends_at = ? WHERE account = ? AND endpoint = ? AND ends_at IS NULL"
-            ) {
+            guard let endpoint = try database.endpoint(id) else { throw StoreError.notFound }
+            try database.run("UPDATE webhook_secrets SET ends_at = ? WHERE endpoint = ? AND ends_at IS NULL") {
                 $0.bind(overlapEnds)
-                $0.bind(endpoint.account)
                 $0.bind(id)
             }
-            try database.insertSecret(secret, sealed: sealed, account: endpoint.account, endpoint: id)
-            // Ended ones, and all but the ten youngest old ones, are of no use to anybody but a thief.
+            // Ten old ones at most: every one of them makes each delivery's header longer.
             try database.run(
                 """
                 DELETE FROM webhook_secrets
-                 WHERE account = ?1 AND endpoint = ?2
-                   AND (ends_at <= ?3 OR number NOT IN
-                        (SELECT number FROM webhook_secrets WHERE account = ?1 AND endpoint = ?2
-                          ORDER BY number DESC LIMIT 11))
+                 WHERE endpoint = ?1
+                   AND (ends_at <= ?2 OR number NOT IN (
+                        SELECT number FROM webhook_secrets WHERE endpoint = ?1 ORDER BY number DESC LIMIT 10))
                 """
             ) {
-                $0.bind(endpoint.account)
                 $0.bind(id)
                 $0.bind(now)
             }
+            try transaction.insert(secret, of: endpoint.account, endpoint: id, vault)
         }
     }
 
     package func secrets(of endpoint: EndpointID, now: Instant) async throws(StoreError) -> [WebhookSecret] {
-        let vault = vault
-        return try await readers.read { database in
-            guard let owner = try database.webhookEndpoint(endpoint) else { throw StoreError.notFound }
-            return try database.webhookSecrets(account: owner.account, endpoint: endpoint, now: now, vault: vault)
+        try await readers.read { [vault] database in
+            guard let owner = try database.endpoint(endpoint) else { return [] }
+            return try database.secrets(of: owner.account, endpoint: endpoint, now: now, vault)
         }
     }
 
     package func defaultSecret(
         of account: AccountID, make: @Sendable () -> WebhookSecret
     ) async throws(StoreError) -> WebhookSecret {
-        let fresh = make()
-        let (sealed, vault) = (seal(fresh), vault)
-        return try await writer.write { transaction in
-            let database = transaction.database
-            let known = try database.webhookSecrets(account: account, endpoint: nil, now: fresh.createdAt, vault: vault)
-            if let newest = known.first { return newest }
-            try database.insertSecret(fresh, sealed: sealed, account: account, endpoint: nil)
-            return fresh
+        let known = try await readers.read { [vault] database in
+            try database.secrets(of: account, endpoint: nil, now: Instant(milliseconds: 0), vault).first
         }
-    }
-
-    func seal(_ secret: WebhookSecret) -> [UInt8] {
-        vault.seal(secret.bytes, context: Database.webhookSecretContext)
+        if let known { return known }
+        let made = make()
+        return try await writer.write { [vault] transaction in
+            // Somebody else may have been quicker.
+            if let known = try transaction.database.secrets(
+                of: account, endpoint: nil, now: Instant(milliseconds: 0), vault
+            ).first {
+                return known
+            }
+            try transaction.insert(made, of: account, endpoint: nil, vault)
+            return made
+        }
     }
 }
 
-extension Database {
-    static let webhookSecretContext = "webhook secret"
-
-    func insertSecret(_ secret: WebhookSecret, sealed: [UInt8], account: AccountID, endpoint: EndpointID?) throws {
-        try run(
+extension Transaction {
+    func insert(_ secret: WebhookSecret, of account: AccountID, endpoint: EndpointID?, _ vault: Vault) throws {
+        try database.run(
             """
             INSERT INTO webhook_secrets (account, endpoint, scheme, sealed, created_at, ends_at)
             VALUES (?, ?, ?, ?, ?, ?)
@@ -75,15 +68,22 @@ extension Database {
             $0.bind(account)
             $0.bind(endpoint)
             $0.bind(secret.scheme.rawValue)
-            $0.bind(sealed)
+            $0.bind(vault.seal(secret.bytes, context: Self.context(account, endpoint)))
             $0.bind(secret.createdAt)
             $0.bind(secret.endsAt)
         }
     }
 
-    /// All that sign at `now`, newest first.
-    func webhookSecrets(
-        account: AccountID, endpoint: EndpointID?, now: Instant, vault: Vault
+    /// A box opens only for the owner it was sealed for.
+    static func context(_ account: AccountID, _ endpoint: EndpointID?) -> String {
+        "webhook secret of \(endpoint.map(\.description) ?? account.description)"
+    }
+}
+
+extension Database {
+    /// All that sign at `now`, newest first. With no endpoint, the account's own.
+    func secrets(
+        of account: AccountID, endpoint: EndpointID?, now: Instant, _ vault: Vault
     ) throws -> [WebhookSecret] {
         try all(
             """
@@ -98,7 +98,8 @@ extension Database {
             }
         ) { row in
             WebhookSecret(
-                scheme: try row.word(), bytes: try vault.open(row.bytes(), context: Self.webhookSecretContext),
+                scheme: try row.word(),
+                bytes: try vault.open(row.bytes(), context: Transaction.context(account, endpoint)),
                 createdAt: row.instant(), endsAt: row.optional { $0.instant() })
         }
     }
