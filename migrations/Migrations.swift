@@ -1,1 +1,16 @@
-// The SQL, embedded.
+/// The schema, step by step, embedded in the binary. A file that has been released is never edited: its bytes are
+/// checksummed in every database it made. What changes is a new file at the end.
+package struct Migration: Sendable {
+    /// Becomes `PRAGMA user_version` when it is in.
+    package let number: Int
+    package let name: String
+    package let sql: [UInt8]
+
+    package static let all: [Migration] = [
+        Migration(number: 1, name: "accounts", sql: PackageResources._001_accounts_sql),
+        Migration(number: 2, name: "tasks", sql: PackageResources._002_tasks_sql),
+        Migration(number: 3, name: "ledger", sql: PackageResources._003_ledger_sql),
+        Migration(number: 4, name: "webhooks", sql: PackageResources._004_webhooks_sql),
+        Migration(number: 5, name: "operations", sql: PackageResources._005_operations_sql),
+    ]
+}

@@ -1,6 +1,7 @@
 // SQLite's variadic calls and function-pointer macros, which Swift cannot import.
 #pragma once
 #include <sqlite3.h>
+#include <sys/vfs.h>
 
 /// SQLITE_TRANSIENT is a cast of -1 to a function pointer; Swift does not see it.
 static inline int trellis_bind_text(sqlite3_stmt *statement, int index, const char *text, int count) {
@@ -11,4 +12,14 @@ static inline int trellis_bind_blob(sqlite3_stmt *statement, int index, const vo
 }
 static inline int trellis_db_config(sqlite3 *database, int option, int value) {
     return sqlite3_db_config(database, option, value, (int *)0);
+}
+/// The kind of file system a path is on (linux/magic.h), or 0: SQLite's locks need a local one.
+static inline unsigned int trellis_file_system(const char *path) {
+    struct statfs status;
+    return statfs(path, &status) == 0 ? (unsigned int)status.f_type : 0;
+}
+/// Memory statistics cost a process-wide lock at every allocation, and nobody reads them.
+/// Only has an effect before SQLite's first use (sqlite.org/c3ref/c_config_covering_index_scan.html#sqliteconfigmemstatus).
+static inline int trellis_without_memory_statistics(void) {
+    return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }

@@ -51,11 +51,13 @@ package struct WebhookEndpoint: Hashable, Sendable {
     package let createdAt: Instant
     package var disabledAt: Instant?
     package var disabledReason: String?
+    /// Since when nothing got through; nil while the last try did.
+    package var failingSince: Instant?
 
     package init(
         id: EndpointID, account: AccountID, url: String, description: String, kinds: Set<Event.Kind>,
         headers: [String: String], requestsPerSecond: Double?, concurrency: Int?, createdAt: Instant,
-        disabledAt: Instant? = nil, disabledReason: String? = nil
+        disabledAt: Instant? = nil, disabledReason: String? = nil, failingSince: Instant? = nil
     ) {
         self.id = id
         self.account = account
@@ -68,6 +70,7 @@ package struct WebhookEndpoint: Hashable, Sendable {
         self.createdAt = createdAt
         self.disabledAt = disabledAt
         self.disabledReason = disabledReason
+        self.failingSince = failingSince
     }
 }
 

@@ -18,6 +18,8 @@ package struct GenerationTask: Hashable, Sendable {
     package var expiresAt: Instant?
     package var failure: Failure?
     package var adjustments: [Adjustment]
+    /// What became of the customer's own `upload_url`, once it was tried.
+    package var uploadOutcome: String?
     /// Rises by one with every visible change: the event stream's id and the webhooks' sequence.
     package var version: Int64
     package var slots: [Slot]

@@ -167,6 +167,8 @@ extension Slot {
         case .accepted(let handle, let pollAt):
             attempt?.handle = handle
             attempt?.acceptedAt = now
+            // It was found again: whatever comes of it now, it is no longer unknown.
+            attempt?.outcome = nil
             dueAt = pollAt
         case .lost(let evidence, let reconcileAt):
             attempt?.outcome = .unknown
@@ -196,7 +198,10 @@ extension Slot {
             dueAt = nil
             return charges.map { $0.item == .thumbnail && finish.thumbnail == nil ? .refund($0) : .settle($0) }
         case .failed(let failure, let evidence):
-            return end(failure, outcome: .failed, evidence: evidence, at: now)
+            // What was never accepted was refused: nothing was bought.
+            return end(
+                failure, outcome: attempt?.acceptedAt == nil && attempt?.outcome != .unknown ? .refused : .failed,
+                evidence: evidence, at: now)
         case .canceled(let failure), .expired(let failure):
             return end(failure, outcome: .abandoned, evidence: nil, at: now)
         }

@@ -1,10 +1,7 @@
 /// The character classes of RFC 9110 §5.6, one bit each, looked up by byte.
 package enum ByteClass {
-    package static let token: UInt8 = 1
-    package static let fieldValue: UInt8 = 2
-    package static let target: UInt8 = 4
-    package static let digit: UInt8 = 8
-    package static let hexDigit: UInt8 = 16
+    @inlinable @inline(__always) package static var token: UInt8 { 1 }
+    @inlinable @inline(__always) package static var fieldValue: UInt8 { 2 }
 
     /// The table is allocated once and never freed or written again, so reading it from any thread is sound.
     package nonisolated(unsafe) static let table: UnsafePointer<UInt8> = {
@@ -13,17 +10,13 @@ package enum ByteClass {
         for byte in 0...255 {
             let character = UInt8(byte)
             switch character {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): table[byte] |= token | digit | hexDigit
-            case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
-                table[byte] |= token | hexDigit
-            case UInt8(ascii: "g")...UInt8(ascii: "z"), UInt8(ascii: "G")...UInt8(ascii: "Z"): table[byte] |= token
+            case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "A")...UInt8(ascii: "Z"):
+                table[byte] |= token
             default: break
             }
             // VCHAR, SP, HTAB and obs-text; every control character but HTAB is refused (RFC 9110 §5.5).
             if character == 9 || (character >= 0x20 && character != 0x7f) { table[byte] |= fieldValue }
-            // A request target is visible ASCII (RFC 9112 §3.2); what RFC 3986 wants percent-encoded but browsers
-            // and curl send raw (such as `|` and `[`) is let through, for it cannot confuse framing.
-            if character > 0x20 && character < 0x7f { table[byte] |= target }
         }
         for mark in "!#$%&'*+-.^_`|~".utf8 { table[Int(mark)] |= token }
         return UnsafePointer(table)
@@ -31,7 +24,7 @@ package enum ByteClass {
 }
 
 extension UnsafeBufferPointer where Element == UInt8 {
-    @inline(__always)
+    @inlinable @inline(__always)
     package func slice(_ start: UInt32, _ length: UInt32) -> UnsafeBufferPointer<UInt8> {
         UnsafeBufferPointer(rebasing: self[Int(start)..<Int(start) + Int(length)])
     }
@@ -50,7 +43,7 @@ extension UnsafeBufferPointer where Element == UInt8 {
 }
 
 /// ASCII comparison without regard to case; both sides must be equally long.
-@inline(__always)
+@inlinable @inline(__always)
 package func equalIgnoringCase(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) -> Bool {
     guard left.count == right.count else { return false }
     for index in 0..<left.count {

@@ -4,21 +4,30 @@
 /// however many fields it has, and none when a value is reused (`removeAll(keepingCapacity:)`).
 package struct Headers: Sendable {
     /// Where one field lies in `bytes`.
+    @usableFromInline
     struct Field: Sendable {
-        var nameStart: UInt32
-        var nameLength: UInt32
-        var valueStart: UInt32
-        var valueLength: UInt32
+        @usableFromInline var nameStart: UInt32
+        @usableFromInline var nameLength: UInt32
+        @usableFromInline var valueStart: UInt32
+        @usableFromInline var valueLength: UInt32
+
+        @inlinable
+        init(nameStart: UInt32, nameLength: UInt32, valueStart: UInt32, valueLength: UInt32) {
+            self.nameStart = nameStart
+            self.nameLength = nameLength
+            self.valueStart = valueStart
+            self.valueLength = valueLength
+        }
     }
 
     /// Fields as they go on the wire, `name: value CRLF` each, when `isWire`; otherwise a copy of a received head.
-    private(set) var bytes: [UInt8] = []
-    private(set) var fields: [Field] = []
-    private(set) var isWire = true
+    @usableFromInline var bytes: [UInt8] = []
+    @usableFromInline var fields: [Field] = []
+    @usableFromInline var isWire = true
 
     package init() {}
 
-    package var count: Int { fields.count }
+    @inlinable package var count: Int { fields.count }
     package var isEmpty: Bool { fields.isEmpty }
 
     /// The first value under `name`; setting replaces every field of that name, setting `nil` removes them.
@@ -44,7 +53,7 @@ package struct Headers: Sendable {
     }
 
     /// Lends the bytes of the first value under `name` without making a `String`; `nil` when there is none.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func withFirst<R>(_ name: StaticString, _ body: (UnsafeBufferPointer<UInt8>?) -> R) -> R {
         let wanted = UnsafeBufferPointer(start: name.utf8Start, count: name.utf8CodeUnitCount)
         return bytes.withUnsafeBufferPointer { buffer in
@@ -100,7 +109,7 @@ package struct Headers: Sendable {
     }
 
     /// Lends the wire form in one piece, the quickest way to send it.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func withWireBytes<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
         if isWire { return bytes.withUnsafeBufferPointer(body) }
         var wire: [UInt8] = []
@@ -121,13 +130,13 @@ package struct HeaderFault: Error, Equatable, CustomStringConvertible {
 
 extension Headers {
     /// Takes over a received head: `block` is copied whole, fields are then noted by offset into it.
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func adopt(_ block: UnsafeBufferPointer<UInt8>) {
         bytes.append(contentsOf: block)
         isWire = false
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func noteField(nameStart: Int, nameLength: Int, valueStart: Int, valueLength: Int) {
         fields.append(
             Field(

@@ -1,9 +1,9 @@
 /// The path and query of a request target, as received: still percent-encoded, split once.
 package struct RequestTarget: Sendable, Hashable {
     /// The whole of it: path, and query with its question mark if there is one.
-    package private(set) var bytes: [UInt8] = []
+    @usableFromInline package private(set) var bytes: [UInt8] = []
     /// How many bytes of `bytes` are the path.
-    package private(set) var pathLength = 0
+    @usableFromInline package private(set) var pathLength = 0
 
     package init() {}
 
@@ -13,7 +13,6 @@ package struct RequestTarget: Sendable, Hashable {
     }
 
     /// Takes new bytes, keeping the storage when it is not shared.
-    @inline(__always)
     package mutating func replace(with target: UnsafeBufferPointer<UInt8>) {
         bytes.removeAll(keepingCapacity: true)
         bytes.append(contentsOf: target)
@@ -29,7 +28,7 @@ package struct RequestTarget: Sendable, Hashable {
     }
 
     /// Lends the bytes of the path, for routers that compare without making a `String`.
-    @inline(__always)
+    @inlinable @inline(__always)
     package func withPath<R>(_ body: (UnsafeBufferPointer<UInt8>) -> R) -> R {
         bytes.withUnsafeBufferPointer { body(UnsafeBufferPointer(rebasing: $0[..<pathLength])) }
     }

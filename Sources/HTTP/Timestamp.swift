@@ -3,6 +3,7 @@ package enum Timestamp {
     /// RFC 3339 in UTC: `2026-03-14T15:09:26Z`, with `.535` before the `Z` when there are milliseconds.
     package static func rfc3339(_ milliseconds: Int64) -> String {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(24)
         writeRFC3339(milliseconds, to: &bytes)
         return String(decoding: bytes, as: UTF8.self)
     }
@@ -143,12 +144,11 @@ extension Int64 {
 
 extension [UInt8] {
     fileprivate mutating func append(digits value: Int, width: Int) {
-        var scale = 1
-        for _ in 1..<width { scale *= 10 }
-        while scale > 0 {
-            append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / scale % 10))
-            scale /= 10
-        }
+        // Division by a constant is a multiplication; by a variable it would cost twenty cycles a digit.
+        if width > 3 { append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 1000 % 10)) }
+        if width > 2 { append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 100 % 10)) }
+        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10 % 10))
+        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
     }
 
     fileprivate mutating func append(clock seconds: Int64) {

@@ -1,4 +1,5 @@
 import Domain
+import Synchronization
 
 package protocol TaskStore: Sendable {
     /// Takes a task with its money: idempotency row, task, slots and holds in one transaction. Answers only
@@ -92,14 +93,29 @@ package struct DueSlot: Hashable, Sendable {
     }
 }
 
-/// A task and its public status body, rendered once when it was committed.
-package struct RenderedTask: Sendable {
+/// A task as it was committed, and its public status body, rendered at most once: when somebody first looks.
+/// A class, so that handing it out is one reference and not a copy of all that is in a task.
+package final class RenderedTask: Sendable {
     package let task: GenerationTask
-    package let body: [UInt8]
+    private let render: @Sendable (GenerationTask) -> [UInt8]
+    private let rendered = Mutex<[UInt8]?>(nil)
 
-    package init(task: GenerationTask, body: [UInt8]) {
+    package init(task: GenerationTask, render: @escaping @Sendable (GenerationTask) -> [UInt8]) {
         self.task = task
-        self.body = body
+        self.render = render
+    }
+
+    package convenience init(task: GenerationTask, body: [UInt8]) {
+        self.init(task: task) { _ in body }
+    }
+
+    package var body: [UInt8] {
+        rendered.withLock { rendered in
+            if let rendered { return rendered }
+            let body = render(task)
+            rendered = body
+            return body
+        }
     }
 }
 

@@ -1,0 +1,90 @@
+import Domain
+import HTTP
+import JSON
+import Store
+
+extension API {
+    static let administration =
+        adminAccounts + adminKeys + adminCredits + adminTasks + adminWebhooks + adminProviders + adminHouse
+
+    static let adminTasks: [Endpoint] = [
+        Endpoint(.get, "/admin/v1/tasks", .operating, .later(API.searchTasks), .searchTasks),
+        Endpoint(.get, "/admin/v1/tasks/{id}", .operating, .later(API.showTask), .showTask),
+        Endpoint(.post, "/admin/v1/tasks/{id}/cancel", .operating, .later(API.cancelTask), .cancelTask),
+        Endpoint(.post, "/admin/v1/tasks/{id}/retry", .operating, .later(API.retryTask), .retryTask),
+        Endpoint(
+            .post, "/admin/v1/tasks/{id}/resolve", .operating, body: .json, .later(API.resolveTask), .resolveTask),
+    ]
+
+    @Sendable func searchTasks(_ call: Call) async throws(Refusal) -> HTTPResponse {
+        let filter = try Self.filter(call.request)
+        var owner: AccountID?
+        if let text = call.request.queryItem("account") {
+            let account = try await ask { () async throws(StoreError) in
+                if let id = AccountID(text) { return try await store.account(id) }
+                return try await store.account(named: text)
+            }
+            guard let account else { throw .notFound("account") }
+            owner = account.id
+        }
+        let account = owner
+        let page = try await askPage { () async throws(StoreError) in try await store.tasks(of: account, filter) }
+        var names: [AccountID: String] = [:]
+        for id in Set(page.items.map(\.account)) {
+            names[id] = try await ask { () async throws(StoreError) in try await store.account(id) }?.name
+        }
+        return Self.list(page) { json, task in
+            json.object {
+                $0.member("account", names[task.account])
+                $0.member("account_id", task.account.description)
+                status.write(task, to: &$0)
+            }
+        }
+    }
+
+    @Sendable func showTask(_ call: Call) async throws(Refusal) -> HTTPResponse {
+        let found = try await anyTask(call)
+        let body = try await story(of: found, forOperator: true)
+        return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(body))
+    }
+
+    @Sendable func cancelTask(_ call: Call) async throws(Refusal) -> HTTPResponse {
+        let id = try taskID(call)
+        let failure = Failure(code: "canceled", message: "Canceled by the operator.")
+        let response = try await cancel(id, account: nil, failure, call)
+        try await note(call, "tasks.cancel", "task:\(id)")
+        return response
+    }
+
+    @Sendable func retryTask(_ call: Call) async throws(Refusal) -> HTTPResponse {
+        let found = try await anyTask(call)
+        let words = try act(await around.acts.retry(found.task.id))
+        try await note(call, "tasks.retry", "task:\(found.task.id)", words)
+        return Self.said(words)
+    }
+
+    @Sendable func resolveTask(_ call: Call) async throws(Refusal) -> HTTPResponse {
+        let found = try await anyTask(call)
+        var fields = try Fields(call.request.body)
+        let action = fields.required("action") { $0.word("action", Resolution.self) }
+        fields.refuse(allBut: ["action"])
+        try fields.check()
+        guard let action else { throw .broken("a resolution without action passed its checks") }
+        let words = try act(await around.acts.resolve(found.task.id, action))
+        try await note(call, "tasks.resolve", "task:\(found.task.id)", "\(action.rawValue): \(words)")
+        return Self.said(words)
+    }
+
+    private func anyTask(_ call: Call) async throws(Refusal) -> RenderedTask {
+        let id = try taskID(call)
+        let task = try await ask { () async throws(StoreError) in try await store.task(id) }
+        guard let task else { throw .notFound("task") }
+        return RenderedTask(task: task, body: status.render(task))
+    }
+
+    static func said(_ words: String) -> HTTPResponse {
+        var json = JSONWriter()
+        json.object { $0.member("message", words) }
+        return HTTPResponse(.ok, headers: jsonHeaders, body: .bytes(json.bytes))
+    }
+}

@@ -1,0 +1,51 @@
+import Domain
+import HTTP
+import Store
+
+extension API {
+    /// Who asks, and whether they may.
+    func caller(
+        of request: HTTPRequest, for endpoint: Endpoint, settings: Settings, now: Instant
+    ) throws(Refusal) -> Caller {
+        if request.listener == Self.controlListener { return .controlSocket }
+        var access = endpoint.access
+        if endpoint.pattern == "/metrics", settings.metrics == .key { access = .operating }
+        // A key sent along to an open address does no harm, right or wrong.
+        if access == .open { return .nobody }
+        guard let token = Self.bearer(request) else { throw .noKey }
+        switch store.authenticate(token[...], now: now) {
+        case .known(let principal, let cap):
+            guard access.scopes.contains(principal.scope) else {
+                throw .wrongScope(has: principal.scope, needs: access.scopes)
+            }
+            return .key(principal, spendCap: cap)
+        case .malformed: throw refused(.malformedKey, request, settings, now)
+        case .unknown: throw refused(.unknownKey, request, settings, now)
+        case .expired: throw refused(.expiredKey, request, settings, now)
+        case .revoked: throw refused(.revokedKey, request, settings, now)
+        case .disabled: throw .accountDisabled
+        }
+    }
+
+    /// Wrong keys are counted by address: whoever guesses is slowed, whoever has a right key behind the same
+    /// address is not.
+    private func refused(
+        _ refusal: Refusal, _ request: HTTPRequest, _ settings: Settings, _ now: Instant
+    ) -> Refusal {
+        let verdict = limiter.take(
+            .stranger(request.client.neighbourhood), perMinute: settings.limits.wrongKeysPerMinute, now: now)
+        return verdict.isAllowed ? refusal : .rateLimited(verdict, what: "wrong keys")
+    }
+
+    /// The token of `Authorization: Bearer TOKEN` (RFC 6750 §2.1); the scheme in any case (RFC 9110 §11.1).
+    static func bearer(_ request: HTTPRequest) -> [UInt8]? {
+        request.headers.withFirst("Authorization") { value in
+            guard let value, value.count > 7 else { return nil }
+            let scheme: StaticString = "bearer "
+            for index in 0..<7 where value[index] | 0x20 != scheme.utf8Start[index] { return nil }
+            var start = 7
+            while start < value.count, value[start] == UInt8(ascii: " ") { start += 1 }
+            return start < value.count ? Array(value[start...]) : nil
+        }
+    }
+}

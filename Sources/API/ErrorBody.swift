@@ -1,0 +1,215 @@
+import Domain
+import HTTP
+import JSON
+import Store
+
+/// What a client reads of a refusal: one shape for every error there is, whoever made it.
+package struct ErrorBody: Sendable {
+    package let status: HTTPStatus
+    /// A stable lower-case word; programs branch on it.
+    package let code: String
+    package let message: String
+    package var parameter: String?
+    package var details: [FieldFault] = []
+    package var suggestion: String?
+    package var headers: Headers = [:]
+    /// Further members of `error`, such as `required` and `balance`.
+    package var extras: [(name: String, value: Int64)] = []
+    /// What only the log may say.
+    package var forTheLog: String?
+
+    init(_ status: HTTPStatus, _ code: String, _ message: String, suggestion: String? = nil, headers: Headers = [:]) {
+        self.status = status
+        self.code = code
+        self.message = message
+        self.suggestion = suggestion
+        self.headers = headers
+    }
+
+    package func response(for id: RequestID) -> HTTPResponse {
+        var headers = headers
+        headers.add("Content-Type", "application/json")
+        headers.add("Cache-Control", "no-store")
+        return HTTPResponse(status, headers: headers, body: .bytes(bytes(for: id)))
+    }
+
+    package func bytes(for id: RequestID) -> [UInt8] {
+        var json = JSONWriter()
+        json.object {
+            $0.object("error") {
+                $0.member("code", code)
+                $0.member("message", message)
+                if let parameter { $0.member("param", parameter) }
+                if !details.isEmpty { $0.array("details") { for detail in details { detail.write(to: &$0) } } }
+                for extra in extras { $0.member(extra.name, extra.value) }
+                if let suggestion { $0.member("suggestion", suggestion) }
+                $0.member("request_id", id.description)
+            }
+            // The twins that clients of 3D AI Studio read.
+            $0.member("error_code", code.uppercased())
+            $0.member("detail", message)
+        }
+        return json.bytes
+    }
+}
+
+extension FieldFault {
+    func write(to json: inout JSONWriter) {
+        json.object {
+            $0.member("param", parameter)
+            $0.member("message", message)
+            if let value { $0.member("value", value) }
+            if let allowed { $0.member("allowed", allowed) }
+            if let suggestion { $0.member("suggestion", suggestion) }
+            if let provider { $0.member("provider", provider.rawValue) }
+        }
+    }
+}
+
+extension ErrorBody {
+    /// The only switch from what went wrong to status, code and words.
+    package init(_ refusal: Refusal) {
+        switch refusal {
+        case .invalid(let faults):
+            self.init(
+                400, "validation_failed",
+                faults.count == 1 ? faults[0].message : "\(faults.count) fields are not acceptable; see details.")
+            parameter = faults.first?.parameter
+            details = faults
+            suggestion = faults.lazy.compactMap(\.suggestion).first
+        case .badJSON(let error):
+            self.init(
+                400, "invalid_json", "The body is not a JSON object: \(error).",
+                suggestion: "Send one JSON object, UTF-8, with Content-Type: application/json.")
+        case .badIdempotencyKey(let why): self.init(400, "invalid_idempotency_key", why)
+        case .idempotencyKeyMissing:
+            self.init(
+                400, "idempotency_key_missing", "This gateway wants an Idempotency-Key header on every submit.",
+                suggestion: "Send a fresh UUID per request, and the same one again when you retry. See /docs.")
+        case .idempotencyMismatch:
+            self.init(
+                422, "idempotency_key_reused", "This Idempotency-Key was used for another request.",
+                suggestion: "Use a new key for a new request; repeat a key only with the same fields.")
+        case .wrongContentType(let given):
+            self.init(
+                415, "unsupported_media_type", "The body must be application/json; got \(given).",
+                suggestion: "Add the header Content-Type: application/json.")
+        case .bodyTooLarge(let limit):
+            self.init(413, "body_too_large", "The body is longer than the \(limit) bytes allowed here.")
+        case .framing(let status, let code, let message):
+            // The server's own words, in the one shape.
+            self.init(status, code, message)
+            if status == 503 || status == 429 { headers.add("Retry-After", "5") }
+        case .noKey:
+            self.init(
+                401, "invalid_api_key", "No API key was sent.",
+                suggestion: "Send the header Authorization: Bearer YOUR_API_KEY.", headers: Self.challenge)
+        case .malformedKey:
+            self.init(
+                401, "invalid_api_key", "This is not an API key of this gateway: its form or checksum is wrong.",
+                suggestion: "Copy the key again, whole: it has 40 characters and begins with tg.",
+                headers: Self.challenge)
+        case .unknownKey:
+            self.init(401, "invalid_api_key", "This API key is not known here.", headers: Self.challenge)
+        case .expiredKey: self.init(401, "api_key_expired", "This API key has expired.", headers: Self.challenge)
+        case .revokedKey: self.init(401, "api_key_revoked", "This API key was revoked.", headers: Self.challenge)
+        case .accountDisabled:
+            self.init(403, "account_disabled", "This account is disabled; ask the operator of the gateway.")
+        case .wrongScope(let has, let needs):
+            let wanted = needs.map(\.rawValue).joined(separator: " or ")
+            self.init(
+                403, "wrong_scope", "A key of scope \(has.rawValue) may not do this; it takes scope \(wanted).")
+        case .badSignature:
+            self.init(
+                403, "invalid_signature", "The signature of this address is missing or wrong.",
+                suggestion: "Use the address exactly as the status answer gives it.")
+        case .noSuchRoute:
+            self.init(404, "not_found", "There is nothing at this path.", suggestion: "The paths are listed at /docs.")
+        case .notFound(let what): self.init(404, "not_found", "No \(what) with this id.")
+        case .methodNotAllowed(let allow):
+            self.init(
+                405, "method_not_allowed", "This path takes \(allow).", headers: ["Allow": allow])
+        case .gone(let what): self.init(410, "gone", what)
+        case .conflict(let code, let message): self.init(409, code, message)
+        case .insufficientCredits, .spendCapReached, .rateLimited, .tooManyTasks, .tooManyWaiting:
+            self.init(limit: refusal)
+        case .noProvider(let obstacles):
+            self.init(
+                400, "no_provider_fits",
+                "No provider can take this request as it is; details name what stands in the way.",
+                suggestion: "Change the fields named, or send \"on_unsupported\": \"adjust\" to take the nearest value."
+            )
+            details = obstacles
+            parameter = obstacles.first?.parameter
+        case .noRoom:
+            self.init(
+                503, "storage_full",
+                "The gateway's disk or quota is full, so it takes no new work; nothing was charged.",
+                headers: ["Retry-After": "60"])
+        case .unavailable(let why): self.init(503, "unavailable", why, headers: ["Retry-After": "5"])
+        case .store(let error): self.init(store: error)
+        case .broken(let why):
+            self.init(
+                500, "internal_error", "Something went wrong on our side; it was logged under this request id.")
+            forTheLog = why
+        }
+    }
+
+    private static let challenge: Headers = ["WWW-Authenticate": "Bearer realm=\"trellis-gateway\""]
+
+    private init(limit refusal: Refusal) {
+        switch refusal {
+        case .insufficientCredits(let required, let balance):
+            self.init(
+                402, "insufficient_credits",
+                "Insufficient credits: this costs \(required) and the wallet holds \(balance). Top up your wallet.")
+            extras = [("required", required.amount), ("balance", balance.amount)]
+        case .spendCapReached(let cap, let spent):
+            self.init(
+                402, "spend_cap_reached", "This key may spend \(cap) credits in all and has spent \(spent).",
+                suggestion: "Ask for a key with a higher cap, or use another key of the account.")
+            extras = [("cap", cap.amount), ("spent", spent.amount)]
+        case .rateLimited(let verdict, let what):
+            self.init(
+                429, "rate_limited",
+                "Rate limit exceeded: \(verdict.limit) \(what) a minute. Wait \(verdict.retryAfter) s and retry.",
+                headers: verdict.headers)
+            headers.add("Retry-After", String(verdict.retryAfter))
+        case .tooManyTasks(let limit):
+            self.init(
+                429, "too_many_tasks", "This account already has \(limit) unfinished tasks, its limit.",
+                suggestion: "Wait for some to end, or cancel some.", headers: ["Retry-After": "5"])
+        case .tooManyWaiting(let limit):
+            self.init(
+                429, "too_many_waiting", "This account already holds \(limit) long polls and event streams, its limit.",
+                headers: ["Retry-After": "5"])
+        default: self.init(.broken("\(refusal) is no limit"))
+        }
+    }
+
+    private init(store error: StoreError) {
+        switch error {
+        case .paidWritesPaused(let reason):
+            self.init(
+                503, "paused", "The gateway takes no paid work at the moment; nothing was charged.",
+                headers: ["Retry-After": "30"])
+            forTheLog = reason
+        case .diskFull: self.init(.noRoom)
+        case .outcomeUnknown(let why):
+            self.init(
+                503, "outcome_unknown", "The storage failed at a moment when the outcome is not known.",
+                suggestion: "Retry with the same Idempotency-Key: it cannot be charged twice.",
+                headers: ["Retry-After": "5"])
+            forTheLog = why
+        case .closed: self.init(503, "shutting_down", "The gateway is stopping.", headers: ["Retry-After": "5"])
+        case .overloaded:
+            self.init(
+                503, "overloaded", "Too much is waiting to be written; nothing was charged.",
+                headers: ["Retry-After": "1"])
+        case .notFound: self.init(.notFound("such thing"))
+        case .alreadyExists(let what): self.init(409, "already_exists", what)
+        case .refused(let why): self.init(409, "refused", why)
+        case .broken(let why): self.init(.broken(why))
+        }
+    }
+}

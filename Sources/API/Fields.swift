@@ -1,0 +1,184 @@
+import Domain
+import JSON
+
+/// The members of a body as they are read, and everything found wrong with them: all faults at once, each with
+/// what was given and what is allowed.
+struct Fields {
+    private var members: [String: JSONSlice] = [:]
+    private(set) var faults: [FieldFault] = []
+
+    init(_ body: [UInt8], limits: JSONLimits = .strict) throws(Refusal) {
+        do throws(JSONError) {
+            for member in try JSONReader.members(of: body, limits: limits) where member.value.kind != .null {
+                // Clients send null for what they do not set: null is absent.
+                members[member.name] = member.value
+            }
+        } catch {
+            throw .badJSON(error)
+        }
+    }
+
+    var names: [String] { members.keys.sorted() }
+
+    func has(_ name: String) -> Bool { members[name] != nil }
+
+    func slice(_ name: String) -> JSONSlice? { members[name] }
+
+    mutating func drop(_ name: String) { members[name] = nil }
+
+    mutating func fault(_ fault: FieldFault) { faults.append(fault) }
+
+    /// Throws all faults, if there are any.
+    func check() throws(Refusal) {
+        guard faults.isEmpty else { throw .invalid(faults) }
+    }
+
+    mutating func value(_ name: String) -> JSONValue? {
+        guard let slice = members[name] else { return nil }
+        do throws(JSONError) {
+            return try slice.value()
+        } catch {
+            faults.append(FieldFault(name, "\(name) cannot be read: \(error)."))
+            return nil
+        }
+    }
+
+    // MARK: By type
+
+    mutating func flag(_ name: String) -> Bool? {
+        guard let value = value(name) else { return nil }
+        guard let flag = value.bool else {
+            return wrong(name, value, wants: "must be true or false", allowed: [true, false])
+        }
+        return flag
+    }
+
+    mutating func word<W: RawRepresentable & CaseIterable>(_ name: String, _ type: W.Type) -> W?
+    where W.RawValue == String {
+        let words = W.allCases.map(\.rawValue)
+        return word(name, of: words).flatMap(W.init)
+    }
+
+    mutating func word(_ name: String, of words: [String]) -> String? {
+        guard let value = value(name) else { return nil }
+        guard let text = value.string, words.contains(text) else {
+            let list = words.map { "\"\($0)\"" }.joined(separator: ", ")
+            return wrong(name, value, wants: "must be one of \(list)", allowed: .array(words.map(JSONValue.string)))
+        }
+        return text
+    }
+
+    mutating func text(_ name: String, lengths: ClosedRange<Int>) -> String? {
+        guard let value = value(name) else { return nil }
+        guard let text = value.string else { return wrong(name, value, wants: "must be a string") }
+        guard lengths.contains(text.unicodeScalars.count) else {
+            let wants = "must be \(lengths.lowerBound) to \(lengths.upperBound) characters long"
+            return wrong(name, value, wants: wants, got: "\(text.unicodeScalars.count)")
+        }
+        return text
+    }
+
+    /// The same counted in UTF-8, for what is kept in a row.
+    mutating func text(_ name: String, bytes: ClosedRange<Int>) -> String? {
+        guard let value = value(name) else { return nil }
+        guard let text = value.string else { return wrong(name, value, wants: "must be a string") }
+        guard bytes.contains(text.utf8.count) else {
+            let wants = "must be \(bytes.lowerBound) to \(bytes.upperBound) bytes of UTF-8 long"
+            return wrong(name, value, wants: wants, got: "\(text.utf8.count)")
+        }
+        return text
+    }
+
+    mutating func integer(_ name: String, _ range: ClosedRange<Int64>) -> Int64? {
+        guard let value = value(name) else { return nil }
+        let wants = "must be a whole number from \(range.lowerBound) to \(range.upperBound)"
+        let allowed: JSONValue = ["minimum": .integer(range.lowerBound), "maximum": .integer(range.upperBound)]
+        guard let number = Self.whole(value), range.contains(number) else {
+            return wrong(name, value, wants: wants, allowed: allowed)
+        }
+        return number
+    }
+
+    mutating func number(_ name: String, _ range: ClosedRange<Double>) -> Double? {
+        guard let value = value(name) else { return nil }
+        let (low, high) = (Self.plain(range.lowerBound), Self.plain(range.upperBound))
+        guard let number = value.double, range.contains(number) else {
+            return wrong(
+                name, value, wants: "must be a number from \(low) to \(high)",
+                allowed: ["minimum": Self.json(range.lowerBound), "maximum": Self.json(range.upperBound)])
+        }
+        return number
+    }
+
+    /// One of a few whole numbers; the same in quotes is taken too, for providers' clients differ.
+    mutating func choice(_ name: String, _ choices: [Int64]) -> Int64? {
+        guard let value = value(name) else { return nil }
+        let number = Self.whole(value) ?? value.string.flatMap { text in choices.first { String($0) == text } }
+        guard let number, choices.contains(number) else {
+            let list = choices.map { String($0) }.joined(separator: ", ")
+            return wrong(name, value, wants: "must be one of \(list)", allowed: .array(choices.map(JSONValue.integer)))
+        }
+        return number
+    }
+
+    mutating func moment(_ name: String) -> Instant? {
+        guard let value = value(name) else { return nil }
+        guard let moment = value.string.flatMap({ Instant(rfc3339: $0) }) else {
+            return wrong(name, value, wants: "must be a time such as 2026-03-14T15:09:26Z")
+        }
+        return moment
+    }
+
+    // MARK: Inside
+
+    private mutating func wrong<V>(
+        _ name: String, _ value: JSONValue, wants: String, allowed: JSONValue? = nil, got: String? = nil
+    ) -> V? {
+        let fault = FieldFault(name, "", value: value)
+        let given = got ?? fault.value.map { $0.description } ?? "nothing"
+        faults.append(FieldFault(name, "\(name) \(wants); got \(given).", value: value, allowed: allowed))
+        return nil
+    }
+
+    /// A whole number however it is written: JSON has one kind of number, so `12.0` is 12.
+    static func whole(_ value: JSONValue) -> Int64? {
+        if let integer = value.integer { return integer }
+        guard case .decimal = value, let number = value.double, abs(number) <= 9_007_199_254_740_992 else { return nil }
+        return Int64(exactly: number)
+    }
+
+    private static func plain(_ number: Double) -> String { ParameterValue.number(number).description }
+
+    private static func json(_ number: Double) -> JSONValue {
+        Int64(exactly: number).map(JSONValue.integer) ?? .decimal(JSONDecimal(number))
+    }
+}
+
+/// The nearest of the known names, for a name that is none: a typo must not cost credits, and should not cost time.
+enum NearestName {
+    static func to(_ name: String, among known: [String]) -> String? {
+        let wanted = Array(name.lowercased().utf8.prefix(64))
+        let best = known.map { ($0, distance(wanted, Array($0.utf8))) }.min { $0.1 < $1.1 }
+        guard let best, best.1 <= max(2, wanted.count / 3) else { return nil }
+        return best.0
+    }
+
+    /// Edits that lead from one to the other, a swap of neighbours counted once (optimal string alignment).
+    private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+        var before: [Int] = []
+        var last = Array(0...right.count)
+        for i in 0..<left.count {
+            var row = [i + 1]
+            for j in 0..<right.count {
+                let cost = left[i] == right[j] ? 0 : 1
+                var best = min(last[j + 1] + 1, row[j] + 1, last[j] + cost)
+                if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] {
+                    best = min(best, before[j - 1] + 1)
+                }
+                row.append(best)
+            }
+            (before, last) = (last, row)
+        }
+        return last[right.count]
+    }
+}

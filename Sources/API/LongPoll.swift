@@ -1,0 +1,123 @@
+import Domain
+import HTTP
+import JSON
+import Store
+import Synchronization
+
+extension API {
+    /// `GET /v1/generation-request/{id}/status`, with `?wait=SECONDS` until the task changes or ends. `?after=N`
+    /// names the `sequence` the client has: a later one is answered at once.
+    @Sendable func readStatus(_ call: Call, _ reply: Reply) throws(Refusal) -> HTTPResponse? {
+        let id = try taskID(call)
+        let account = try call.principal.account
+        let wait = try Self.waitSeconds(call.request.queryItem("wait"))
+        let after = try Self.sequence(call.request.queryItem("after"))
+        if wait == nil, let found = store.recent(id), found.task.account == account, !found.task.needsInlineModel {
+            return statusAnswer(found, now: call.now)
+        }
+        let lastCall = call
+        reply.answer(by: self, lastCall) { [self] () async throws(Refusal) in
+            let found = try await task(id, of: account)
+            // A sequence from the future is a mistake; it must not keep the client from hearing of the end.
+            let knows = min(after ?? found.task.version, found.task.version)
+            guard let wait, call.request.method == .get, !found.task.state.isFinal, knows >= found.task.version else {
+                return try await completeStatus(found, lastCall)
+            }
+            return try await poll(found, knows: knows, until: lastCall.now + .seconds(wait), lastCall, reply) { _ in
+                true
+            }
+        }
+        return nil
+    }
+
+    /// Waits until `isEnough`, or until time is up, and answers the status as it then stands.
+    func poll(
+        _ found: RenderedTask, knows version: Int64, until end: Instant, _ call: Call, _ reply: Reply,
+        isEnough: @escaping @Sendable (GenerationTask) -> Bool
+    ) async throws(Refusal) -> HTTPResponse {
+        let last = await changed(found, knows: version, until: end, call, reply, isEnough: isEnough)
+        return try await completeStatus(try last.get(), call)
+    }
+
+    /// The same without the answer. A client that leaves ends its wait.
+    func changed(
+        _ found: RenderedTask, knows version: Int64, until end: Instant, _ call: Call, _ reply: Reply,
+        isEnough: @escaping @Sendable (GenerationTask) -> Bool
+    ) async -> Result<RenderedTask, Refusal> {
+        await withCheckedContinuation { continuation in
+            // Answered once: by a change, by the clock or by the client's leaving.
+            let answer = OneAnswer(continuation)
+            let waiter = Waiting.Waiter(
+                task: found.task.id, account: found.task.account, version: version, due: end,
+                told: { changed in
+                    guard isEnough(changed.task) || changed.task.state.isFinal else { return true }
+                    answer.give(.success(changed))
+                    return false
+                },
+                lapsed: { [store] _ in
+                    answer.give(.success(store.recent(found.task.id) ?? found))
+                    return nil
+                })
+            do throws(Refusal) {
+                let ticket = try waiting.join(waiter, call.settings.limits)
+                reply.onClose { [waiting] in
+                    if waiting.leave(ticket) { answer.give(.success(found)) }
+                }
+            } catch {
+                answer.give(.failure(error))
+            }
+        }
+    }
+
+    static func waitSeconds(_ text: String?) throws(Refusal) -> Int? {
+        guard let text else { return nil }
+        guard let seconds = Int(text), (0...60).contains(seconds) else {
+            throw .invalid([
+                FieldFault("wait", "wait must be whole seconds from 0 to 60.", value: .string(text), allowed: "0 to 60")
+            ])
+        }
+        return seconds == 0 ? nil : seconds
+    }
+
+    static func sequence(_ text: String?) throws(Refusal) -> Int64? {
+        guard let text else { return nil }
+        guard let number = Int64(text), number >= 0 else {
+            throw .invalid([
+                FieldFault("after", "after must be a sequence number from a status answer.", value: .string(text))
+            ])
+        }
+        return number
+    }
+}
+
+/// A continuation that the first comer resumes.
+private final class OneAnswer: Sendable {
+    private let pending: Mutex<CheckedContinuation<Result<RenderedTask, Refusal>, Never>?>
+
+    init(_ continuation: CheckedContinuation<Result<RenderedTask, Refusal>, Never>) {
+        pending = Mutex(continuation)
+    }
+
+    func give(_ result: Result<RenderedTask, Refusal>) {
+        let continuation = pending.withLock { pending in
+            defer { pending = nil }
+            return pending
+        }
+        continuation?.resume(returning: result)
+    }
+}
+
+extension Reply {
+    /// Answers later with what `operation` returns or with its refusal.
+    func answer(
+        by api: API, _ call: Call, _ operation: @escaping @Sendable () async throws(Refusal) -> HTTPResponse
+    ) {
+        answer {
+            do throws(Refusal) {
+                return api.finish(try await operation(), call)
+            } catch {
+                return api.refuse(error, call)
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import Domain
+import HTTP
+import JSON
+import Store
+
+/// Every way in which the front says no. What a client reads of each is decided in one place: `ErrorBody`.
+package enum Refusal: Error, Sendable {
+    // The request itself.
+    case invalid([FieldFault])
+    case badJSON(JSONError)
+    case badIdempotencyKey(String)
+    case idempotencyKeyMissing
+    case idempotencyMismatch
+    case wrongContentType(String)
+    case bodyTooLarge(limit: Int)
+    /// Something the server refused before it became a request.
+    case framing(HTTPStatus, code: String, message: String)
+
+    // Who is asking.
+    case noKey
+    case malformedKey
+    case unknownKey
+    case expiredKey
+    case revokedKey
+    case accountDisabled
+    case wrongScope(has: Scope, needs: [Scope])
+    case badSignature
+
+    // What is asked for.
+    case noSuchRoute
+    case notFound(String)
+    case methodNotAllowed(allow: String)
+    case gone(String)
+    case conflict(code: String, message: String)
+
+    // Money and limits.
+    case insufficientCredits(required: Credits, balance: Credits)
+    case spendCapReached(cap: Credits, spent: Credits)
+    case rateLimited(RateLimit.Verdict, what: String)
+    case tooManyTasks(limit: Int)
+    case tooManyWaiting(limit: Int)
+    case noProvider([FieldFault])
+
+    // Our side.
+    case noRoom
+    case unavailable(String)
+    case store(StoreError)
+    case broken(String)
+}
+
+/// What is wrong with one field: where, what was given, and what would do.
+package struct FieldFault: Hashable, Sendable {
+    package let parameter: String
+    package let message: String
+    /// As given, cut short; nil where it would only repeat a picture or a secret.
+    package let value: JSONValue?
+    package let allowed: JSONValue?
+    package let suggestion: String?
+    /// Which provider says so, where it is one provider's word.
+    package let provider: ProviderID?
+
+    package init(
+        _ parameter: String, _ message: String, value: JSONValue? = nil, allowed: JSONValue? = nil,
+        suggestion: String? = nil, provider: ProviderID? = nil
+    ) {
+        self.parameter = parameter
+        self.message = message
+        self.value = value.map(Self.short)
+        self.allowed = allowed
+        self.suggestion = suggestion
+        self.provider = provider
+    }
+
+    /// An echo long enough to recognise and too short to carry a payload.
+    private static func short(_ value: JSONValue) -> JSONValue {
+        switch value {
+        case .string(let text) where text.unicodeScalars.count > 64:
+            .string(String(String.UnicodeScalarView(text.unicodeScalars.prefix(64))) + "…")
+        case .decimal(let number) where number.text.utf8.count > 64: .string(String(number.text.prefix(64)) + "…")
+        case .array(let items): .string("an array of \(items.count)")
+        case .object(let object): .string("an object of \(object.count)")
+        default: value
+        }
+    }
+}

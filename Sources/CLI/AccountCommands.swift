@@ -1,0 +1,105 @@
+extension Command {
+    static let accounts: [Command] = [
+        Command(
+            words: ["accounts", "create"], summary: "make an account with its first key",
+            detail: "The key is shown this once. Example: trellis-gateway accounts create shop --credits 500",
+            arguments: [name],
+            options: [.init(name: "--credits", value: "N", doc: "grant N credits at once")],
+            action: .ask { call in
+                .post(
+                    "/admin/v1/accounts",
+                    ["name": .text(try call.need("NAME")), "credits": .whole(try call.whole("--credits"))])
+            }),
+        Command(
+            words: ["accounts", "list"], summary: "list the accounts",
+            action: .ask { _ in
+                .get("/admin/v1/accounts", columns: ["id", "name", "balance", "held", "spent", "disabled"])
+            }),
+        Command(
+            words: ["accounts", "set"], summary: "change an account's limits, or disable it",
+            detail: "What is not named stays. `none` puts a limit back to the configuration's.",
+            arguments: [name],
+            options: [
+                .init(name: "--disabled", value: "YES|NO", doc: "whether its keys are refused"),
+                .init(name: "--requests-per-minute", value: "N", doc: "submits, quotes and cancels"),
+                .init(name: "--concurrent-tasks", value: "N", doc: "unfinished tasks"),
+                .init(name: "--providers", value: "LIST", doc: "the only providers it may use, with commas"),
+                .init(name: "--low-balance", value: "N", doc: "wallet.low is told below N credits"),
+            ],
+            action: .ask { call in
+                var limits: [(String, Field)] = []
+                for (flag, field) in [
+                    ("--requests-per-minute", "requests_per_minute"), ("--concurrent-tasks", "concurrent_tasks"),
+                    ("--low-balance", "low_balance"),
+                ] {
+                    guard let text = call[flag] else { continue }
+                    limits.append((field, text == "none" ? .null : .whole(try call.whole(flag))))
+                }
+                if let list = call["--providers"] {
+                    limits.append(("providers", list == "none" ? .null : .list(list)))
+                }
+                if let disabled = call["--disabled"] {
+                    guard ["yes", "no"].contains(disabled) else {
+                        throw UsageFault(message: "--disabled must be yes or no; got \"\(disabled)\"")
+                    }
+                    limits.append(("disabled", .flag(disabled == "yes")))
+                }
+                guard !limits.isEmpty else { throw UsageFault(message: "nothing to change is named") }
+                return .send("PATCH", "/admin/v1/accounts/\(Path.part(try call.need("NAME")))", limits)
+            }),
+        Command(
+            words: ["keys", "create"], summary: "make another key for an account",
+            detail: """
+                The key is shown this once. Scopes: user submits and looks, read only looks, admin operates the gateway
+                and cannot submit.
+                """,
+            options: [
+                .init(name: "--account", value: "NAME", doc: "whose key it is", isRequired: true),
+                .init(name: "--scope", value: "SCOPE", doc: "user (default), read or admin"),
+                .init(name: "--label", value: "TEXT", doc: "what it is for, as lists show it"),
+                .init(
+                    name: "--expires-in", value: "TIME", doc: "such as 12h or 90d; without it the key does not expire"),
+                .init(name: "--spend-cap", value: "N", doc: "credits it may spend in all"),
+            ],
+            action: .ask { call in
+                let scope = call["--scope"] ?? "user"
+                guard ["user", "read", "admin"].contains(scope) else {
+                    throw UsageFault(message: "--scope must be user, read or admin; got \"\(scope)\"")
+                }
+                return .post(
+                    "/admin/v1/accounts/\(Path.part(try call.need("--account")))/keys",
+                    [
+                        "scope": .text(scope), "label": .text(call["--label"] ?? "command line"),
+                        "expires_in": .whole(try call.seconds("--expires-in")),
+                        "spend_cap": .whole(try call.whole("--spend-cap")),
+                    ])
+            }),
+        Command(
+            words: ["keys", "list"], summary: "list an account's keys",
+            options: [.init(name: "--account", value: "NAME", doc: "whose keys", isRequired: true)],
+            action: .ask { call in
+                .get(
+                    "/admin/v1/accounts/\(Path.part(try call.need("--account")))/keys",
+                    columns: [
+                        "id", "scope", "label", "last_four", "created_at", "last_used_at", "expires_at", "revoked_at",
+                    ])
+            }),
+        Command(
+            words: ["keys", "revoke"], summary: "end a key at once", arguments: [key],
+            action: .ask { call in .post("/admin/v1/keys/\(Path.part(try call.need("KEY_ID")))/revoke", [:]) }),
+        Command(
+            words: ["keys", "rotate"], summary: "make a key's successor; the old one ends after an overlap",
+            arguments: [key],
+            options: [
+                .init(name: "--overlap", value: "TIME", doc: "how long both work, such as 24h (default), 7d at most")
+            ],
+            action: .ask { call in
+                .post(
+                    "/admin/v1/keys/\(Path.part(try call.need("KEY_ID")))/rotate",
+                    ["overlap_seconds": .whole(try call.seconds("--overlap") ?? 86_400)])
+            }),
+    ]
+
+    private static let name = Argument(name: "NAME", doc: "the account's name or id")
+    private static let key = Argument(name: "KEY_ID", doc: "the key's id, from `keys list`")
+}

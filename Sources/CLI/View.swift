@@ -1,0 +1,86 @@
+import JSON
+
+/// Prints answers: JSON for programs, tables for people.
+struct View {
+    private let wantsJSON: Bool
+    private let columns: [String]
+
+    init(_ invocation: Invocation, columns: [String] = []) {
+        wantsJSON = invocation.wantsJSON
+        self.columns = columns
+    }
+
+    func show(_ answer: Answer) throws(Failure) {
+        if wantsJSON { return Terminal.print(String(decoding: answer.body, as: UTF8.self)) }
+        guard answer.isGood || answer.value["error"] == nil else { return }
+        for line in lines(answer.value) { Terminal.print(line) }
+    }
+
+    /// A list becomes a table; an object its members, one a line, and its lists as tables below them.
+    private func lines(_ value: JSONValue) -> [String] {
+        switch value {
+        case .array(let rows): return table(rows)
+        case .object(let object):
+            var lines: [String] = []
+            var below: [String] = []
+            let width = object.names.map(\.count).max() ?? 0
+            for member in object.members {
+                switch member.value {
+                case .array(let rows) where rows.contains { $0.object != nil } || rows.isEmpty:
+                    below += object.count == 1 || isPage(object) ? table(rows) : ["", member.name + ":"] + table(rows)
+                case .object(let inner):
+                    below += ["", member.name + ":"] + self.lines(.object(inner)).map { "  " + $0 }
+                case .null where isPage(object): continue
+                default: lines.append(member.name.padded(to: width) + "  " + Self.cell(member.value))
+                }
+            }
+            return lines + below
+        default: return [Self.cell(value)]
+        }
+    }
+
+    /// One page of a list: its rows, and where the next one begins.
+    private func isPage(_ object: JSONObject) -> Bool {
+        object.count <= 3 && object.members.filter { $0.value.array != nil }.count == 1
+    }
+
+    private func table(_ rows: [JSONValue]) -> [String] {
+        guard !rows.isEmpty else { return ["none"] }
+        let objects = rows.compactMap(\.object)
+        guard objects.count == rows.count else { return rows.map(Self.cell) }
+        var names = columns.filter { name in objects.contains { $0[name] != nil } }
+        if names.isEmpty {
+            for object in objects {
+                for member in object.members where !names.contains(member.name) && member.value.isScalar {
+                    names.append(member.name)
+                }
+            }
+        }
+        let cells = objects.map { object in names.map { Self.cell(object[$0] ?? .null) } }
+        let widths = names.indices.map { column in max(names[column].count, cells.map { $0[column].count }.max() ?? 0) }
+        return ([names.map { $0.uppercased() }] + cells).map { row in
+            let line = zip(row, widths).map { $0.padded(to: $1) }.joined(separator: "  ")
+            return String(line.reversed().drop { $0 == " " }.reversed())
+        }
+    }
+
+    private static func cell(_ value: JSONValue) -> String {
+        switch value {
+        case .null: "-"
+        case .string(let text): text
+        case .bool(let flag): flag ? "yes" : "no"
+        case .array(let items) where items.allSatisfy(\.isScalar): items.map(cell).joined(separator: ", ")
+        default: value.description
+        }
+    }
+}
+
+extension JSONValue {
+    fileprivate var isScalar: Bool { array == nil && object == nil }
+}
+
+extension String {
+    fileprivate func padded(to width: Int) -> String {
+        self + String(repeating: " ", count: max(0, width - count))
+    }
+}

@@ -1,0 +1,101 @@
+extension Command {
+    static let work: [Command] = [
+        Command(
+            words: ["tasks", "list"], summary: "list tasks, newest first",
+            options: [
+                .init(name: "--state", value: "STATE", doc: "only those in this state, such as unknown"),
+                .init(name: "--account", value: "NAME", doc: "only this account's"),
+                .init(name: "--provider", value: "ID", doc: "only those at this provider"),
+                .init(name: "--since", value: "TIME", doc: "only those made since, as RFC 3339"),
+            ] + paging,
+            action: .ask { call in
+                .get(
+                    "/admin/v1/tasks"
+                        + Path.query([
+                            "state": call["--state"], "account": call["--account"], "provider": call["--provider"],
+                            "since": call["--since"], "limit": call["--limit"], "cursor": call["--cursor"],
+                        ]),
+                    columns: [
+                        "task_id", "account", "state", "progress", "provider", "created_at", "finished_at", "credits",
+                    ])
+            }),
+        Command(
+            words: ["tasks", "show"], summary: "show one task with its attempts and what the providers said",
+            arguments: [task],
+            action: .ask { call in .get("/admin/v1/tasks/\(Path.part(try call.need("TASK_ID")))") }),
+        Command(
+            words: ["tasks", "cancel"], summary: "cancel a task and refund it", arguments: [task],
+            action: .ask { call in .post("/admin/v1/tasks/\(Path.part(try call.need("TASK_ID")))/cancel", [:]) }),
+        Command(
+            words: ["tasks", "retry"], summary: "put a task that waits for its next try to work now",
+            arguments: [task],
+            action: .ask { call in .post("/admin/v1/tasks/\(Path.part(try call.need("TASK_ID")))/retry", [:]) }),
+        Command(
+            words: ["tasks", "resolve"], summary: "decide about a submit of unknown outcome",
+            detail: """
+                A submit is unknown when it was sent and no answer came: the provider may have taken the work, and the
+                money. Look there first, then say what was found.
+                """,
+            arguments: [task],
+            options: [
+                .init(
+                    name: "--action", value: "WHAT",
+                    doc: "resubmit: the provider has no such job; refund: fail it and give the credits back",
+                    isRequired: true)
+            ],
+            action: .ask { call in
+                .post(
+                    "/admin/v1/tasks/\(Path.part(try call.need("TASK_ID")))/resolve",
+                    ["action": .text(try call.need("--action"))])
+            }),
+        Command(
+            words: ["webhooks", "list"], summary: "show the endpoints, what waits, and what failed",
+            action: .ask { _ in .get("/admin/v1/webhooks") }),
+        Command(
+            words: ["webhooks", "replay"], summary: "send deliveries again",
+            options: [
+                .init(name: "--endpoint", value: "ID", doc: "only this endpoint's"),
+                .init(name: "--since", value: "TIME", doc: "events since then, as RFC 3339"),
+                .init(name: "--event", value: "ID", doc: "only this event"),
+            ],
+            action: .ask { call in
+                .post(
+                    "/admin/v1/webhooks/replay",
+                    [
+                        "endpoint": .text(call["--endpoint"]), "since": .text(call["--since"]),
+                        "event": .text(call["--event"]),
+                    ])
+            }),
+        Command(
+            words: ["providers", "list"], summary: "list the providers with their health",
+            action: .ask { _ in
+                .get(
+                    "/admin/v1/providers",
+                    columns: ["id", "enabled", "breaker", "running", "concurrency", "typical_seconds", "last_fault"])
+            }),
+        Command(
+            words: ["providers", "enable"], summary: "let a provider take work again", arguments: [provider],
+            action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/enable", [:]) }),
+        Command(
+            words: ["providers", "disable"], summary: "give a provider no new work; what runs there is followed",
+            arguments: [provider],
+            action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/disable", [:]) }),
+        Command(
+            words: ["providers", "test"], summary: "make a cheap real call to a provider with the configured key",
+            arguments: [provider],
+            action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/test", [:]) }),
+        Command(
+            words: ["stats"], summary: "tasks, success, durations, credits, cost and margin by provider and day",
+            action: .ask { _ in .get("/admin/v1/stats") }),
+        Command(
+            words: ["audit"], summary: "list what operators did, newest first", options: paging,
+            action: .ask { call in
+                .get(
+                    "/admin/v1/audit" + Path.query(["limit": call["--limit"], "cursor": call["--cursor"]]),
+                    columns: ["at", "actor", "act", "subject", "detail"])
+            }),
+    ]
+
+    private static let task = Argument(name: "TASK_ID", doc: "the task's id")
+    private static let provider = Argument(name: "ID", doc: "the provider's id, such as fal")
+}

@@ -1,0 +1,123 @@
+import CLinux
+import Glibc
+import HTTP
+import Synchronization
+
+extension EventLoop {
+    /// Takes what waits in the listener's queue, but not more than a turn's worth unless the queue is to be emptied.
+    func acceptAll(from listener: ListeningSocket, limit: Int = 64) {
+        for _ in 0..<limit {
+            var address = SocketAddress()
+            var descriptor: Int32 = -1
+            let isAccepted = address.read { pointer, length in
+                descriptor = accept4(listener.descriptor, pointer, length, Int32(linux_accept_flags))
+                return descriptor
+            }
+            if isAccepted {
+                welcome(descriptor, address.networkAddress, listener)
+                continue
+            }
+            switch errno {
+            case EINTR, ECONNABORTED: continue
+            case EMFILE, ENFILE:
+                guard shed(from: listener) else { return }
+            default: return
+            }
+        }
+    }
+
+    private func welcome(_ descriptor: Int32, _ peer: NetworkAddress, _ listener: ListeningSocket) {
+        counters.count(.accepted)
+        let isExempt = peer.isUnix || (!core.configuration.trustedProxies.isEmpty && core.isTrusted(peer))
+        let verdict = core.registry.enter(peer, isExempt: isExempt)
+        if verdict == .welcome {
+            let connection = add(descriptor, peer, listener, isExempt: isExempt, isRefused: false)
+            if listener.usesTLS {
+                guard let session = core.tls.withLock({ $0?.session(on: descriptor) }) else { return drop(connection) }
+                connection.tls = session
+            }
+            return setDeadline(connection, after: limits.firstByteSeconds)
+        }
+        counters.count(.refusedConnections)
+        // Nobody can be told in TLS without paying for a handshake, which is what we have no room for.
+        guard !listener.usesTLS, core.registry.enterRefused() else {
+            close(descriptor)
+            return
+        }
+        let connection = add(descriptor, peer, listener, isExempt: isExempt, isRefused: true)
+        refuse(connection, verdict == .full ? .tooManyConnections : .tooManyFromAddress)
+        settle(connection)
+    }
+
+    private func add(
+        _ descriptor: Int32, _ peer: NetworkAddress, _ listener: ListeningSocket, isExempt: Bool, isRefused: Bool
+    ) -> Connection {
+        let slot: Int
+        if let free = freeSlots.popLast() {
+            slot = free
+        } else {
+            slot = connections.count
+            connections.append(nil)
+        }
+        let connection = Connection(
+            descriptor: descriptor, slot: slot, serial: takeSerial(), peer: peer, listener: listener,
+            isExempt: isExempt, isRefused: isRefused)
+        connections[slot] = connection
+        connectionCount += 1
+        connection.interest = linux_readable
+        linux_epoll_set(epoll, EPOLL_CTL_ADD, descriptor, linux_readable, connection.tag)
+        return connection
+    }
+
+    /// Out of descriptors: the spare one is given up to accept a connection and close it at once, so that clients
+    /// are turned away instead of waiting in a queue that only grows, and the listener does not spin.
+    private func shed(from listener: ListeningSocket) -> Bool {
+        guard spareDescriptor >= 0 else { return false }
+        close(spareDescriptor)
+        let descriptor = accept4(listener.descriptor, nil, nil, Int32(linux_accept_flags))
+        let isEmpty = descriptor < 0
+        if !isEmpty {
+            counters.count(.refusedConnections)
+            close(descriptor)
+        }
+        spareDescriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
+        return !isEmpty
+    }
+
+    /// Stops listening. Whoever is in a queue already has been promised a connection by the kernel, so the queues
+    /// are emptied first.
+    func stopListening() {
+        for listener in listeners {
+            acceptAll(from: listener, limit: 65_536)
+            linux_epoll_set(epoll, EPOLL_CTL_DEL, listener.descriptor, 0, 0)
+        }
+        listeners.removeAll()
+    }
+
+    /// Ends a connection without another word and tells everyone who counts on it.
+    func drop(_ connection: Connection) {
+        guard connection.phase != .closed else { return }
+        connection.phase = .closed
+        cancelDeadline(connection)
+        connection.tls = nil
+        close(connection.descriptor)
+        connections[connection.slot] = nil
+        freeSlots.append(connection.slot)
+        connectionCount -= 1
+        if connection.isRefused {
+            core.registry.leaveRefused()
+        } else {
+            core.registry.leave(connection.peer, isExempt: connection.isExempt)
+        }
+        core.budget.release((connection.upload?.reservedBytes ?? 0) + (connection.exchange?.reservedBytes ?? 0))
+        connection.upload = nil
+        connection.exchange = nil
+        connection.outbound.removeAll()
+        connection.stream?.writer.closed()
+        connection.stream = nil
+        let watchers = connection.watchers
+        connection.watchers = []
+        for watcher in watchers { watcher() }
+        noteIfEmpty()
+    }
+}

@@ -1,0 +1,76 @@
+import CLinux
+import Glibc
+import HTTP
+import Synchronization
+
+/// Takes messages for one event loop from any thread. The first message of a batch wakes the loop, the others ride
+/// along.
+final class Mailbox: ReplyOutlet {
+    enum Mail: Sendable {
+        case reply(ReplyMessage, Reply.Token)
+        case bodyRoom
+        case drain
+        case stop
+    }
+
+    private struct Contents {
+        var mail: [Mail] = []
+        var isClosed = false
+    }
+
+    /// Readable when there is mail.
+    let wakeDescriptor: Int32
+    private let contents = Mutex(Contents())
+
+    init() throws(ServerError) {
+        wakeDescriptor = linux_eventfd_create()
+        guard wakeDescriptor >= 0 else { throw ServerError("eventfd", errno) }
+    }
+
+    deinit { close(wakeDescriptor) }
+
+    func post(_ message: ReplyMessage, for token: Reply.Token) { post(.reply(message, token)) }
+
+    func post(_ mail: Mail) {
+        let (wasEmpty, isClosed) = contents.withLock { contents in
+            if contents.isClosed { return (false, true) }
+            contents.mail.append(mail)
+            return (contents.mail.count == 1, false)
+        }
+        if isClosed { return Self.returnToSender(mail) }
+        if wasEmpty {
+            var one: UInt64 = 1
+            write(wakeDescriptor, &one, 8)
+        }
+    }
+
+    /// Takes all mail, and quiets the descriptor.
+    func takeAll() -> [Mail] {
+        var count: UInt64 = 0
+        read(wakeDescriptor, &count, 8)
+        return contents.withLock { contents in
+            defer { contents.mail = [] }
+            return contents.mail
+        }
+    }
+
+    /// Refuses all further mail; what is waiting goes back.
+    func retire() {
+        let rest = contents.withLock { contents in
+            defer { contents.mail = [] }
+            contents.isClosed = true
+            return contents.mail
+        }
+        for mail in rest { Self.returnToSender(mail) }
+    }
+
+    /// Tells a sender that its client is gone.
+    static func returnToSender(_ mail: Mail) {
+        guard case .reply(let message, _) = mail else { return }
+        switch message {
+        case .watch(let action): action()
+        case .open(_, let writer), .chunk(_, let writer): writer.closed()
+        case .complete, .finish: break
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import Domain
+import Glibc
+
+extension SQLiteStore {
+    /// A copy of one moment, made while work goes on, looked through and verified before it gets its name. It starts
+    /// in reconcile mode: what it has queued may long have been bought by the gateway it was taken from.
+    package func backup(to path: String) async throws(StoreError) {
+        guard access(path, F_OK) != 0 else { throw .alreadyExists(path) }
+        let source = self.path
+        do {
+            // On a thread of its own, not a reader's: it takes as long as the disk does.
+            try await Backup.queue.run { try Backup.make(from: source, to: path) }
+        } catch { throw StoreError(error) }
+    }
+}
+
+/// What the CLI needs when no gateway is running too.
+enum Backup {
+    fileprivate static let queue = WorkQueue(label: "store.backup")
+
+    static func make(from source: String, to path: String) throws {
+        let draft = path + ".part"
+        unlink(draft)
+        defer { unlink(draft) }
+        do {
+            let database = try Database(path: source, role: .copier)
+            try database.run("VACUUM INTO ?") { $0.bind(draft) }
+        }
+        do {
+            let copy = try Database(path: draft, role: .copier)
+            try copy.execute("PRAGMA synchronous = FULL")
+            let damage = try copy.all("PRAGMA integrity_check(1)") { $0.text() }
+            guard damage == ["ok"] else { throw StoreError.broken("the copy is damaged: \(damage.first ?? "")") }
+            var fold = LedgerFold(expected: nil)
+            try copy.snapshot { while !fold.isAtEnd { try fold.advance(in: copy, by: 20_000) } }
+            if let violation = fold.violation { throw StoreError.broken("the copy's ledger: \(violation.message)") }
+            try copy.begin {
+                try copy.setMeta("reconcile", "restored from a backup: see what happened since, then release it")
+            }
+        }
+        let descriptor = Glibc.open(draft, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0, fsync(descriptor) == 0, Glibc.close(descriptor) == 0, rename(draft, path) == 0 else {
+            throw StoreError.broken("could not keep the copy at \(path): \(String(cString: strerror(errno)))")
+        }
+        DataDirectory.sync(DataDirectory.parent(of: path))
+    }
+}

@@ -1,0 +1,43 @@
+import Domain
+import HTTP
+import Store
+
+/// What goes on the wire, and what is noted of it.
+enum WebhookRequest {
+    /// The id names the event, so it is the same for every receiver and every try; only time and signature differ.
+    static func make(
+        _ item: DueDelivery, secrets: [WebhookSecret], now: Instant, userAgent: String
+    ) -> OutgoingRequest {
+        let id = item.event.id.description
+        var headers: Headers = ["User-Agent": userAgent]
+        for (name, value) in item.endpoint?.headers ?? [:] { headers.set(name, value) }
+        headers.set("webhook-id", id)
+        headers.set("webhook-timestamp", String(now.secondsSince1970))
+        headers.set(
+            "webhook-signature",
+            WebhookSignature.field(id: id, timestamp: now.secondsSince1970, body: item.event.body, secrets: secrets))
+        return .json(.post, item.delivery.url, headers: headers, body: item.event.body)
+    }
+
+    /// An attempt without its consequence.
+    static func attempt(_ item: DueDelivery, number: Int, at: Instant, report: CourierReport) -> DeliveryAttempt {
+        var status: Int?
+        var error: String?
+        switch report.result {
+        case .answered(let code, _): status = code
+        case .unanswered(let word, _): error = word
+        }
+        let excerpt = report.excerpt.isEmpty ? nil : String(decoding: report.excerpt.prefix(512), as: UTF8.self)
+        return DeliveryAttempt(
+            delivery: item.delivery.id, number: number, at: at, milliseconds: report.milliseconds, status: status,
+            error: error, excerpt: excerpt, next: .abandoned)
+    }
+}
+
+extension DeliveryAttempt {
+    func followed(by next: Next) -> DeliveryAttempt {
+        DeliveryAttempt(
+            delivery: delivery, number: number, at: at, milliseconds: milliseconds, status: status, error: error,
+            excerpt: excerpt, next: next)
+    }
+}

@@ -1,0 +1,121 @@
+import Dispatch
+import Domain
+import Synchronization
+
+/// What the loops sleep on: until the earliest moment anybody named, or until somebody rings. Asleep, it costs
+/// nothing.
+package final class Alarm: Sendable {
+    private struct State {
+        var moments = Heap()
+        var rung = false
+        var sleeper: CheckedContinuation<Void, Never>?
+    }
+
+    private let state = Mutex(State())
+    /// Dispatch objects may be used from any thread ("Dispatch Objects", dispatch_source(3)); only Swift does not
+    /// say so.
+    nonisolated(unsafe) private let timer: any DispatchSourceTimer
+    private let clock: RunClock
+
+    package init(clock: RunClock) {
+        self.clock = clock
+        timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "work.alarm"))
+        timer.setEventHandler { [weak self] in self?.ring() }
+        timer.schedule(deadline: .distantFuture)
+        timer.activate()
+    }
+
+    deinit { timer.cancel() }
+
+    /// Wakes the sleeper now, or keeps the next one from falling asleep.
+    package func ring() {
+        let sleeper = state.withLock { state in
+            defer { state.sleeper = nil }
+            if state.sleeper == nil { state.rung = true }
+            return state.sleeper
+        }
+        sleeper?.resume()
+    }
+
+    /// Somebody wants to be up at `moment`.
+    package func set(_ moment: Instant) {
+        let isEarliest = state.withLock { state in
+            let isEarliest = state.moments.first.map { moment < $0 } ?? true
+            state.moments.insert(moment)
+            return isEarliest
+        }
+        if isEarliest { arm(moment) }
+    }
+
+    /// Sleeps until it rings or the earliest moment has come; forgets the moments that have.
+    package func sleep() async {
+        if passed() { return }
+        await withCheckedContinuation { continuation in
+            let isAwake = state.withLock { state in
+                defer { state.rung = false }
+                if state.rung { return true }
+                state.sleeper = continuation
+                return false
+            }
+            if isAwake { continuation.resume() }
+        }
+        _ = passed()
+    }
+
+    /// Drops the moments that have come, and looks ahead to the next.
+    private func passed() -> Bool {
+        let now = clock.now()
+        let (any, next) = state.withLock { state in
+            var any = false
+            while let first = state.moments.first, first <= now {
+                state.moments.removeFirst()
+                any = true
+            }
+            return (any, state.moments.first)
+        }
+        if let next { arm(next) }
+        return any
+    }
+
+    private func arm(_ moment: Instant) {
+        let wait = max(0, (moment - clock.now()).wholeMilliseconds)
+        timer.schedule(deadline: .now() + .milliseconds(Int(min(wait, 86_400_000))), leeway: .milliseconds(1))
+    }
+}
+
+/// A binary heap of moments, earliest first. Moments within the same two milliseconds count once, which bounds
+/// it: ten thousand jobs polled every ten seconds are at most five thousand moments.
+private struct Heap {
+    private var items: [Int64] = []
+    private var known: Set<Int64> = []
+
+    var first: Instant? { items.first.map { Instant(milliseconds: $0) } }
+
+    mutating func insert(_ moment: Instant) {
+        let item = (moment.milliseconds + 1) & ~1
+        guard known.insert(item).inserted else { return }
+        items.append(item)
+        var index = items.count - 1
+        while index > 0, items[index] < items[(index - 1) / 2] {
+            items.swapAt(index, (index - 1) / 2)
+            index = (index - 1) / 2
+        }
+    }
+
+    mutating func removeFirst() {
+        guard let first = items.first, let last = items.popLast() else { return }
+        known.remove(first)
+        guard !items.isEmpty else { return }
+        items[0] = last
+        var index = 0
+        while true {
+            var least = index
+            for child in [2 * index + 1, 2 * index + 2] where child < items.count && items[child] < items[least] {
+                least = child
+            }
+            if least == index { return }
+            items.swapAt(index, least)
+            index = least
+        }
+    }
+}

@@ -1,0 +1,156 @@
+import Domain
+import Store
+import Synchronization
+
+/// Takes queued slots to providers: chooses, commits the intent, sends, records.
+///
+/// It never asks the queue for more than could be sent, so a long queue costs no more than a short one. A slot
+/// whose own providers are all full is put off in its row and parked in memory, and goes as soon as there is
+/// a place.
+package final class Dispatcher: Duty {
+    package let name = "dispatcher"
+    private let shop: Workshop
+    private let parking = Mutex(Parking())
+    /// While everybody is out, the queue is only looked through now and then, for those who waited too long.
+    private let lastSurvey = Mutex(Instant(milliseconds: 0))
+
+    package init(_ shop: Workshop) { self.shop = shop }
+
+    package let looksAgain = true
+
+    package func pick(
+        limit: Int, busy: Busy, now: Instant
+    ) async throws(StoreError) -> [Errand] {
+        guard !shop.isStopping else { return [] }
+        let free = min(limit, shop.board.freePlaces(at: now))
+        guard free > 0 || isTimeForSurvey(now) else { return [] }
+        var errands: [Errand] = []
+        var looked: Set<SlotKey> = []
+        if free > 0 {
+            for due in unpark(free, now: now) where !busy.contains(due.key) {
+                looked.insert(due.key)
+                if let errand = await begin(due, wasParked: true, now: now) { errands.append(errand) }
+            }
+        }
+        // A few more than could go at once: those in front may be waiting for somebody who is full.
+        let room = max(16, free - errands.count)
+        let due = try await shop.store.queued(limit: min(limit, room) + busy.count + looked.count, now: now)
+        for due in due where !busy.contains(due.key) && looked.insert(due.key).inserted {
+            parking.withLock { $0.forget(due.key) }
+            if let errand = await begin(due, wasParked: false, now: now) { errands.append(errand) }
+        }
+        return errands
+    }
+
+    private func isTimeForSurvey(_ now: Instant) -> Bool {
+        guard shop.board.isOut(at: now) else { return false }
+        let pause = shop.settings.pace.wait(.seconds(1))
+        return lastSurvey.withLock { last in
+            guard now - last >= pause else { return false }
+            last = now
+            return true
+        }
+    }
+
+    private func unpark(_ count: Int, now: Instant) -> [DueSlot] {
+        let ready = Set(
+            shop.board.standings().filter { $0.value.hasRoom(at: now) }.map(\.key))
+        return parking.withLock { $0.take(count, for: ready) { shop.board.load(of: $0) } }
+    }
+
+    /// Decides about one slot, and takes a place for it if there is one.
+    private func begin(_ due: DueSlot, wasParked: Bool, now: Instant) async -> Errand? {
+        let task = due.task
+        guard now < task.deadline else { return nil }
+        let kind = RequestKind(task.request.parameters)
+        let route = await shop.route(due, at: now)
+        let identity = DueSlotIdentity(key: due.key, account: task.account)
+        for provider in route.choices where shop.board.reserve(provider, for: identity, kind: kind, at: now) {
+            guard let desk = shop.desk(provider) else { continue }
+            return Errand(due.key) { [shop] in await Submission(shop, due, desk).run() }
+        }
+        if route.isHopeless {
+            return Errand(due.key) { [shop] in await shop.fail(due, Self.hopeless(due, route)) }
+        }
+        let settings = shop.settings
+        // Since it was last in anybody's hands; attempts that were refused do not count as that.
+        let waitBegan = due.slot.attempt.flatMap { $0.acceptedAt == nil ? nil : $0.endedAt } ?? task.createdAt
+        let waitEnds = waitBegan + settings.pace.wait(settings.routing.maxQueueWait)
+        if route.isOut, now >= waitEnds {
+            return Errand(due.key) { [shop] in await shop.fail(due, Self.waitedTooLong(due, route)) }
+        }
+        let isParked = parking.withLock { $0.park(due, for: Set(route.choices + route.waiting)) }
+        if wasParked { return nil }
+        var limits = [now + settings.pace.wait(isParked && !route.isOut ? .seconds(30) : .seconds(5))]
+        if let soonest = route.soonest { limits.append(max(soonest, now + settings.pace.wait(.milliseconds(200)))) }
+        if route.isOut { limits.append(waitEnds) }
+        let until = limits.min() ?? now
+        return Errand(due.key) { [shop] in await shop.put(off: due, until: until) }
+    }
+
+    private static func hopeless(_ due: DueSlot, _ route: Route) -> Failure {
+        if let evidence = due.slot.attempt?.evidence, let provider = due.slot.attempt?.provider {
+            return Failure(
+                code: "no_provider_left",
+                message: "\(provider) could not do it (\(evidence.message)), and nobody else can.")
+        }
+        let reasons = route.exclusions.map { "\($0.provider): \($0.message)" }.joined(separator: "; ")
+        return Failure(code: "no_provider", message: "No provider can take this request. \(reasons)")
+    }
+
+    private static func waitedTooLong(_ due: DueSlot, _ route: Route) -> Failure {
+        let reasons = route.exclusions.filter(\.isTemporary).map { "\($0.provider): \($0.message)" }
+        return Failure(
+            code: "queue_timeout",
+            message: "No provider was available in time. \(reasons.joined(separator: "; "))")
+    }
+}
+
+extension Workshop {
+    /// Who could take this slot now.
+    func route(_ due: DueSlot, spending provider: ProviderID? = nil, at now: Instant) async -> Route {
+        let allowed = (try? await store.account(due.task.account))?.limits.providers
+        var history = Routing.History(due.slot)
+        if let provider {
+            history.spent.append(provider)
+            history.last = provider
+        }
+        return route(due.task.request, allowed: allowed, history: history, at: now)
+    }
+
+    /// Who could take this request: also what a quote tells.
+    package func route(
+        _ request: GenerationRequest, allowed: [ProviderID]?, history: Routing.History = .init(), at now: Instant
+    ) -> Route {
+        let settings = settings
+        let standings = board.standings()
+        let kind = RequestKind(request.parameters)
+        let candidates = desks.values.sorted { $0.rank < $1.rank }.compactMap { desk -> Routing.Candidate? in
+            guard let standing = standings[desk.id] else { return nil }
+            return Routing.Candidate(
+                desk.id, refusals: desk.refusals(of: request, pictures: pictures, inline: settings.inputs.inline),
+                standing: standing, cost: desk.cost(of: request), usual: standing.usual(kind) ?? desk.typical(kind))
+        }
+        var random = SystemRandomNumberGenerator()
+        return Routing(settings.routing).route(
+            request, allowed: allowed, history: history, among: candidates, at: now, random: &random)
+    }
+
+    func fail(_ due: DueSlot, _ failure: Failure) async -> Outcome {
+        switch await record(.failed(failure, nil), due.reference) {
+        case .changed:
+            journal.note(.warning, "failed", task: due.task.id, ["code": failure.code, "why": failure.message])
+            return .failed
+        case .stale: return .stale
+        case .failed: return .postponed
+        }
+    }
+
+    func put(off due: DueSlot, until: Instant) async -> Outcome {
+        switch await record(.deferred(until: until), due.reference) {
+        case .changed: .deferred
+        case .stale: .stale
+        case .failed: .postponed
+        }
+    }
+}

@@ -1,0 +1,65 @@
+import Dispatch
+import Files
+import GLB
+import Synchronization
+
+/// Reading, checking, stripping and drawing model files: heavy and blocking, so it has queues of its own and
+/// never holds up a thread that others wait for.
+package final class ModelWork: Sendable {
+    private let queues: [DispatchQueue]
+    private let turn = Atomic<Int>(0)
+
+    package init(atOnce: Int) {
+        queues = (0..<max(1, atOnce)).map { DispatchQueue(label: "work.models.\($0)", qos: .utility) }
+    }
+
+    package enum Fault: Error, Sendable {
+        /// The file is no model, or not one that this can be done to.
+        case model(String)
+        /// Our own disk.
+        case files(FilesError)
+    }
+
+    /// Whether the file is a model that can be handed on.
+    package func check(_ path: String) async -> Result<GLB.Summary, Fault> {
+        await run {
+            do throws(GLBFault) { return .success(try GLB.check(fileAt: path)) } catch {
+                return .failure(.model("\(error)"))
+            }
+        }
+    }
+
+    /// Writes the geometry alone to `output`.
+    package func strip(_ path: String, to output: String) async -> Result<GLB.Summary, Fault> {
+        await run {
+            do throws(GLBFault) { return .success(try GLB.strippingTextures(fileAt: path, to: output)) } catch {
+                return .failure(.model("\(error)"))
+            }
+        }
+    }
+
+    /// A picture of it, as PNG.
+    package func draw(_ path: String) async -> Result<[UInt8], Fault> {
+        await run {
+            do throws(GLBFault) { return .success(try Thumbnail.render(glb: path)) } catch {
+                return .failure(.model("\(error)"))
+            }
+        }
+    }
+
+    /// Syncs and names a finished draft: this too may take its time.
+    package func keep(_ draft: consuming Draft, in files: any Files) async -> Result<FileName, FilesError> {
+        let box = Mutex<Draft?>(draft)
+        return await run {
+            guard let draft = box.withLock({ $0.take() }) else { return .failure(.broken("kept twice")) }
+            do throws(FilesError) { return .success(try files.keep(draft)) } catch { return .failure(error) }
+        }
+    }
+
+    private func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+        let queue = queues[turn.wrappingAdd(1, ordering: .relaxed).oldValue % queues.count]
+        return await withCheckedContinuation { continuation in
+            queue.async { continuation.resume(returning: body()) }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+import Domain
+import Synchronization
+
+/// The standing of every provider, shared by all loops. It outlives changes of the config, so that reloading
+/// forgets neither what runs nor what failed.
+package final class ProviderBoard: Sendable {
+    fileprivate struct State {
+        var standings: [ProviderID: Standing] = [:]
+        /// Who has which slot: from every commit, so that it is right whoever changed it.
+        var places: [SlotKey: Place] = [:]
+        var accounts: [AccountID: Int] = [:]
+        /// Slots that are still in the queue while their place is being taken.
+        var reserved: Set<SlotKey> = []
+    }
+
+    fileprivate struct Place: Hashable {
+        let provider: ProviderID
+        let account: AccountID
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Sets what the config says of `provider` and keeps what is known of it. Breakers start anew: whoever
+    /// changed the config may have mended what they opened for.
+    package func configure(_ provider: ProviderID, _ fresh: Standing) {
+        state.withLock { state in
+            var fresh = fresh
+            if let old = state.standings[provider] {
+                fresh.override = old.override
+                fresh.inFlight = old.inFlight
+                fresh.durations = old.durations
+                var gate = old.gate
+                gate.setRate(fresh.gate.rate)
+                fresh.gate = gate
+            }
+            state.standings[provider] = fresh
+        }
+    }
+
+    package func setOverride(_ enabled: Bool?, of provider: ProviderID) {
+        change(provider) { $0.override = enabled }
+    }
+
+    package func standings() -> [ProviderID: Standing] { state.withLock { $0.standings } }
+
+    package subscript(_ provider: ProviderID) -> Standing? { state.withLock { $0.standings[provider] } }
+
+    /// Jobs that could be begun now at any provider that is on and well.
+    package func freePlaces(at now: Instant) -> Int {
+        state.withLock { state in
+            state.standings.values.reduce(0) { sum, standing in
+                sum + (standing.hasRoom(at: now) ? standing.concurrency - standing.inFlight : 0)
+            }
+        }
+    }
+
+    /// Whether any provider is out, so that tasks may be waiting for nobody.
+    package func isOut(at now: Instant) -> Bool {
+        state.withLock { $0.standings.values.contains { $0.isOut(at: now) } }
+    }
+
+    /// Jobs an account has at providers.
+    package func load(of account: AccountID) -> Int { state.withLock { $0.accounts[account, default: 0] } }
+
+    package func change(_ provider: ProviderID, _ body: (inout Standing) -> Void) {
+        state.withLock { state in
+            if state.standings[provider] != nil { body(&state.standings[provider]!) }
+        }
+    }
+
+    /// Takes a place at `provider` if it can be had this very moment.
+    package func reserve(
+        _ provider: ProviderID, for slot: DueSlotIdentity, kind: RequestKind, at now: Instant
+    ) -> Bool {
+        state.withLock { state in
+            guard state.standings[provider]?.obstacle(for: kind, at: now) == nil, state.standings[provider] != nil
+            else { return false }
+            state.standings[provider]?.begin(kind, at: now)
+            state.set(Place(provider: provider, account: slot.account), for: slot.key)
+            state.reserved.insert(slot.key)
+            return true
+        }
+    }
+
+    /// The attempt is a row: from here on the commits tell who has the place.
+    package func confirm(_ key: SlotKey) {
+        state.withLock { _ = $0.reserved.remove(key) }
+    }
+
+    /// Gives back a place whose submit never went.
+    package func release(_ key: SlotKey) {
+        state.withLock { state in
+            state.reserved.remove(key)
+            guard let place = state.places[key] else { return }
+            state.standings[place.provider]?.door.cancel()
+            state.set(nil, for: key)
+        }
+    }
+
+    /// Takes the commits' word for who has what. True if a place became free.
+    package func observe(_ task: GenerationTask) -> Bool {
+        state.withLock { state in
+            var freed = false
+            for slot in task.slots {
+                let key = SlotKey(task.id, slot.index)
+                switch slot.state {
+                case .submitting, .unknown, .running:
+                    if let provider = slot.attempt?.provider {
+                        state.set(Place(provider: provider, account: task.account), for: key)
+                    }
+                case .queued, .fetching, .finished, .failed, .canceled, .expired:
+                    if state.places[key] != nil, !state.reserved.contains(key) {
+                        state.set(nil, for: key)
+                        freed = true
+                    }
+                }
+            }
+            return freed
+        }
+    }
+}
+
+/// Whose slot it is.
+package struct DueSlotIdentity: Hashable, Sendable {
+    package let key: SlotKey
+    package let account: AccountID
+
+    package init(key: SlotKey, account: AccountID) {
+        self.key = key
+        self.account = account
+    }
+}
+
+extension ProviderBoard.State {
+    fileprivate mutating func set(_ place: ProviderBoard.Place?, for key: SlotKey) {
+        let old = places[key]
+        guard old != place else { return }
+        if let old {
+            standings[old.provider]?.inFlight -= 1
+            accounts[old.account, default: 0] -= 1
+            if accounts[old.account] == 0 { accounts[old.account] = nil }
+        }
+        if let place {
+            standings[place.provider]?.inFlight += 1
+            accounts[place.account, default: 0] += 1
+        }
+        places[key] = place
+    }
+}
+
+extension ProviderBoard {
+    /// Takes one call for a look; nil if it may go, else when one may.
+    package func takeLook(_ provider: ProviderID, at now: Instant) -> Instant? {
+        var until: Instant?
+        change(provider) { standing in
+            until = standing.gate.obstacle(at: now)
+            if until == nil { standing.gate.take(at: now) }
+        }
+        return until
+    }
+}

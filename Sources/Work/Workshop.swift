@@ -1,0 +1,151 @@
+import Domain
+import Files
+import Store
+import Synchronization
+
+/// What every loop has at hand.
+package final class Workshop: Sendable {
+    package let store: any Store
+    package let files: any Files
+    package let wire: any Wire
+    package let board = ProviderBoard()
+    package let tally = Tally()
+    package let pictures: Pictures
+    package let clock: RunClock
+    package let journal: Journal
+    /// Which run of the gateway this is: attempts of older ones are orphans.
+    package let boot: Int64
+    private let state: Mutex<State>
+
+    private struct State {
+        var settings: WorkSettings
+        var desks: [ProviderID: any Desk]
+        var isStopping = false
+    }
+
+    package init(
+        store: any Store, files: any Files, wire: any Wire, pictures: Pictures, settings: WorkSettings,
+        desks: [any Desk], clock: RunClock = .system(), journal: Journal, boot: Int64
+    ) {
+        self.store = store
+        self.files = files
+        self.wire = wire
+        self.pictures = pictures
+        self.clock = clock
+        self.journal = journal
+        self.boot = boot
+        state = Mutex(State(settings: settings, desks: [:]))
+        configure(settings, desks: desks)
+    }
+
+    package var settings: WorkSettings { state.withLock { $0.settings } }
+
+    package func desk(_ provider: ProviderID) -> (any Desk)? { state.withLock { $0.desks[provider] } }
+
+    package var desks: [ProviderID: any Desk] { state.withLock { $0.desks } }
+
+    /// Takes a new configuration. A provider that is no longer in it keeps its desk while jobs run there: they
+    /// are followed to their end, but get no company.
+    package func configure(_ settings: WorkSettings, desks: [any Desk]) {
+        let gone = state.withLock { state in
+            state.settings = settings
+            let named = Set(desks.map(\.id))
+            let gone = state.desks.keys.filter { !named.contains($0) }
+            for desk in desks { state.desks[desk.id] = desk }
+            return gone
+        }
+        for desk in desks { board.configure(desk.id, desk.standing(settings)) }
+        for provider in gone { board.change(provider) { $0.isEnabled = false } }
+    }
+
+    /// From now on nothing new is sent.
+    package func stop() { state.withLock { $0.isStopping = true } }
+
+    package var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    /// What became of telling the store.
+    package enum Recorded: Sendable {
+        case changed(GenerationTask)
+        case stale(GenerationTask)
+        case failed(StoreError)
+    }
+
+    /// Tells the store what happened.
+    ///
+    /// What an upstream said exists nowhere else until this is done: with `persistently`, a store that is out of
+    /// room or overloaded is asked again until it takes it or closes.
+    package func record(
+        _ event: SlotEvent, _ slot: SlotReference, persistently: Bool = false
+    ) async -> Recorded {
+        var wait = Duration.milliseconds(100)
+        while true {
+            do throws(StoreError) {
+                switch try await store.apply(event, to: slot, at: clock.now()) {
+                case .changed(let task): return .changed(task)
+                case .stale(let task): return .stale(task)
+                }
+            } catch {
+                switch error {
+                case .diskFull, .overloaded, .paidWritesPaused:
+                    guard persistently, !isStopping, (try? await Task.sleep(for: wait)) != nil else { break }
+                    wait = min(wait * 2, .seconds(5))
+                    continue
+                default: break
+                }
+                journal.note(
+                    .error, "could not record what happened", task: slot.task, ["error": "\(error)"])
+                return .failed(error)
+            }
+        }
+    }
+
+    var verdict: Verdict {
+        let settings = settings
+        return Verdict(pace: settings.pace, maxAttempts: settings.routing.maxAttempts)
+    }
+
+    /// The job of an attempt under way.
+    func job(_ due: DueSlot, _ attempt: Attempt) -> Job {
+        let scale = settings.pace.scale
+        let age = attempt.acceptedAt.map { clock.now() - $0 } ?? .zero
+        return Job(task: due.task, slot: due.slot, attempt: attempt, age: scale > 0 ? age / scale : age)
+    }
+
+    /// What trouble says about the provider itself, beyond the one slot.
+    func learn(
+        _ trouble: Trouble, _ evidence: Evidence, from provider: ProviderID, kind: RequestKind, task: TaskID,
+        bySubmit: Bool
+    ) {
+        let now = clock.now()
+        let pace = settings.pace
+        tally.fault(provider, evidence.fault)
+        board.change(provider) { standing in
+            switch trouble {
+            case .input, .disputed: if bySubmit { standing.door.succeed(at: now) }
+            case .account: standing.door.trip(at: now, because: evidence.message)
+            case .busy(let wait):
+                if bySubmit { standing.door.cancel() }
+                standing.gate.pause(at: now, for: wait.map(pace.wait), unit: pace.wait(.seconds(2)))
+            // Looks are many and cheap: whether work can be had there is what submits find out.
+            case .unreachable, .unknown: if bySubmit { standing.door.fail(at: now, because: evidence.message) }
+            case .generation: standing.generationFailed(kind, because: evidence.message, at: now)
+            }
+        }
+        let level: Journal.Level = trouble == .account ? .error : .warning
+        journal.note(
+            level, trouble == .disputed ? "provider disputes a request our table let through" : "provider trouble",
+            task: task,
+            [
+                "provider": provider.rawValue, "fault": evidence.fault, "said": evidence.message,
+                "status": evidence.status.map(String.init) ?? "none",
+            ])
+    }
+
+    /// A late job or result: told to nobody but the operator.
+    package func keepLate(_ handle: UpstreamHandle?, _ evidence: Evidence, attempt: AttemptID, task: TaskID) async {
+        tally.late()
+        journal.note(.warning, "came too late", task: task, ["what": evidence.fault])
+        if let handle { try? await store.keepHandle(handle, attempt: attempt, now: clock.now()) }
+        try? await store.keepLate(evidence, attempt: attempt, now: clock.now())
+    }
+}

@@ -1,0 +1,24 @@
+"""What every black-box test may ask for."""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from gateway import Gateway  # noqa: E402
+
+
+@pytest.fixture
+def gateway():
+    """A gateway of its own, sandbox only, stopped at the end."""
+    with Gateway() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def shared_gateway():
+    """One gateway for all the tests of a file that do not mind each other."""
+    with Gateway() as running:
+        yield running

@@ -1,0 +1,192 @@
+-- Paid work. A task has a slot for each result asked for, a slot has attempts at providers, and whatever was
+-- made is an asset. Money follows the state of slots: see the ledger.
+
+CREATE TABLE tasks (
+    number          INTEGER PRIMARY KEY,
+    id              BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    account         BLOB NOT NULL REFERENCES accounts (id),
+    key             BLOB NOT NULL REFERENCES api_keys (id),
+    -- The most advanced unfinished slot's while any works, then finished if any is.
+    state           TEXT NOT NULL CHECK (state IN
+                        ('queued', 'submitting', 'unknown', 'running', 'fetching',
+                         'finished', 'failed', 'canceled', 'expired')),
+    progress        INTEGER NOT NULL CHECK (progress BETWEEN 0 AND 100),
+    request         TEXT NOT NULL,
+    adjustments     TEXT,
+    created_at      INTEGER NOT NULL,
+    deadline        INTEGER NOT NULL,
+    start_by        INTEGER,
+    started_at      INTEGER,
+    finished_at     INTEGER,
+    expires_at      INTEGER,
+    failure_code    TEXT,
+    failure_message TEXT,
+    upload_outcome  TEXT,
+    -- Rises with every visible change.
+    version         INTEGER NOT NULL CHECK (version > 0),
+    CHECK ((state IN ('finished', 'failed', 'canceled', 'expired')) = (finished_at IS NOT NULL)),
+    CHECK ((state IN ('failed', 'canceled', 'expired')) = (failure_code IS NOT NULL)),
+    CHECK ((failure_code IS NULL) = (failure_message IS NULL)),
+    CHECK ((progress = 100) = (state = 'finished'))
+) STRICT;
+
+CREATE INDEX tasks_by_account ON tasks (account, id);
+-- These speak only of unfinished tasks: looking for the overdue costs the same after a million finished ones.
+CREATE INDEX tasks_by_deadline ON tasks (deadline) WHERE finished_at IS NULL;
+CREATE INDEX tasks_to_start ON tasks (start_by)
+    WHERE start_by IS NOT NULL AND started_at IS NULL AND finished_at IS NULL;
+-- For the janitor.
+CREATE INDEX tasks_by_end ON tasks (finished_at) WHERE finished_at IS NOT NULL;
+
+CREATE TRIGGER tasks_count_open AFTER INSERT ON tasks WHEN NEW.finished_at IS NULL BEGIN
+    UPDATE accounts SET open_tasks = open_tasks + 1 WHERE id = NEW.account;
+END;
+
+CREATE TRIGGER tasks_count_ended AFTER UPDATE OF finished_at ON tasks
+WHEN OLD.finished_at IS NULL AND NEW.finished_at IS NOT NULL BEGIN
+    UPDATE accounts SET open_tasks = open_tasks - 1 WHERE id = NEW.account;
+END;
+
+CREATE TRIGGER tasks_end_once BEFORE UPDATE OF state, finished_at ON tasks
+WHEN OLD.finished_at IS NOT NULL AND (NEW.state IS NOT OLD.state OR NEW.finished_at IS NOT OLD.finished_at) BEGIN
+    SELECT RAISE(ABORT, 'a task that has ended stays as it ended');
+END;
+
+CREATE TRIGGER tasks_stay_until_ended BEFORE DELETE ON tasks WHEN OLD.finished_at IS NULL BEGIN
+    SELECT RAISE(ABORT, 'an unfinished task cannot be removed: there is money held for it');
+END;
+
+-- The arrows between a slot's states, the same as in docs/states.md. Whatever is not here is refused.
+CREATE TABLE arrows (
+    state TEXT NOT NULL,
+    next  TEXT NOT NULL,
+    PRIMARY KEY (state, next)
+) STRICT, WITHOUT ROWID;
+
+INSERT INTO arrows (state, next) VALUES
+    ('queued', 'submitting'), ('queued', 'failed'), ('queued', 'canceled'), ('queued', 'expired'),
+    ('submitting', 'running'), ('submitting', 'unknown'), ('submitting', 'queued'), ('submitting', 'fetching'),
+    ('submitting', 'failed'), ('submitting', 'canceled'), ('submitting', 'expired'),
+    ('unknown', 'running'), ('unknown', 'queued'), ('unknown', 'failed'), ('unknown', 'canceled'),
+    ('unknown', 'expired'),
+    ('running', 'fetching'), ('running', 'queued'), ('running', 'failed'), ('running', 'canceled'),
+    ('running', 'expired'),
+    ('fetching', 'finished'), ('fetching', 'queued'), ('fetching', 'failed'), ('fetching', 'expired');
+
+CREATE TABLE slots (
+    task              BLOB NOT NULL REFERENCES tasks (id),
+    slot              INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 15),
+    account           BLOB NOT NULL,
+    -- 0 goes before 1.
+    priority          INTEGER NOT NULL CHECK (priority IN (0, 1)),
+    state             TEXT NOT NULL CHECK (state IN
+                          ('queued', 'submitting', 'unknown', 'running', 'fetching',
+                           'finished', 'failed', 'canceled', 'expired')),
+    -- When the next step is due.
+    due_at            INTEGER,
+    seed              INTEGER NOT NULL,
+    -- What is held for it; its postings name task, slot and item.
+    model_credits     INTEGER NOT NULL CHECK (model_credits BETWEEN 0 AND 9007199254740991),
+    thumbnail_credits INTEGER CHECK (thumbnail_credits BETWEEN 0 AND 9007199254740991),
+    progress          INTEGER NOT NULL DEFAULT 0 CHECK (progress BETWEEN 0 AND 100),
+    tries             INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+    spent_providers   TEXT,
+    second_chances    INTEGER NOT NULL DEFAULT 0,
+    -- The latest try.
+    attempt           BLOB REFERENCES attempts (id) DEFERRABLE INITIALLY DEFERRED,
+    upstream_status   TEXT,
+    checked_at        INTEGER,
+    failure_code      TEXT,
+    failure_message   TEXT,
+    PRIMARY KEY (task, slot),
+    CHECK (state IN ('queued', 'failed', 'canceled', 'expired') OR attempt IS NOT NULL),
+    CHECK ((state IN ('failed', 'canceled', 'expired')) = (failure_code IS NOT NULL)),
+    CHECK ((failure_code IS NULL) = (failure_message IS NULL)),
+    CHECK (state NOT IN ('finished', 'failed', 'canceled', 'expired') OR due_at IS NULL),
+    CHECK (state NOT IN ('queued', 'unknown', 'running', 'fetching') OR due_at IS NOT NULL)
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER slots_follow_arrows BEFORE UPDATE OF state ON slots
+WHEN NEW.state <> OLD.state
+     AND NOT EXISTS (SELECT 1 FROM arrows WHERE state = OLD.state AND next = NEW.state) BEGIN
+    SELECT RAISE(ABORT, 'a slot cannot go from its state to that one');
+END;
+
+CREATE TRIGGER slots_begin_queued BEFORE INSERT ON slots WHEN NEW.state <> 'queued' BEGIN
+    SELECT RAISE(ABORT, 'a slot begins queued');
+END;
+
+-- Claims read these and nothing else; finished slots are in neither.
+CREATE INDEX slots_queued ON slots (priority, account, due_at) WHERE state = 'queued';
+CREATE INDEX slots_working ON slots (state, due_at)
+    WHERE state IN ('submitting', 'unknown', 'running', 'fetching');
+
+-- One try at one provider: here before the first byte is sent.
+CREATE TABLE attempts (
+    number            INTEGER PRIMARY KEY,
+    id                BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
+    task              BLOB NOT NULL,
+    slot              INTEGER NOT NULL,
+    try               INTEGER NOT NULL CHECK (try > 0),
+    provider          TEXT NOT NULL,
+    token             TEXT NOT NULL UNIQUE,
+    boot              INTEGER NOT NULL,
+    began_at          INTEGER NOT NULL,
+    accepted_at       INTEGER,
+    ended_at          INTEGER,
+    upstream_id       TEXT,
+    addresses         TEXT,
+    outcome           TEXT CHECK (outcome IN ('succeeded', 'refused', 'failed', 'unknown', 'abandoned')),
+    evidence          TEXT,
+    -- What came after the end, for the operator.
+    late              TEXT,
+    cost_microdollars INTEGER CHECK (cost_microdollars >= 0),
+    UNIQUE (task, slot, try),
+    FOREIGN KEY (task, slot) REFERENCES slots (task, slot),
+    CHECK (ended_at IS NULL OR outcome IS NOT NULL)
+) STRICT;
+
+-- The picture of a task that keeps one. `removed_at`: the file has gone, the story stays.
+CREATE TABLE inputs (
+    task       BLOB PRIMARY KEY REFERENCES tasks (id),
+    sha256     TEXT NOT NULL CHECK (length(sha256) > 0),
+    bytes      INTEGER NOT NULL CHECK (bytes >= 0),
+    removed_at INTEGER
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX inputs_by_file ON inputs (sha256) WHERE removed_at IS NULL;
+
+CREATE TABLE assets (
+    task         BLOB NOT NULL,
+    slot         INTEGER NOT NULL,
+    kind         TEXT NOT NULL CHECK (kind IN ('model', 'thumbnail')),
+    sha256       TEXT,
+    url          TEXT,
+    bytes        INTEGER NOT NULL CHECK (bytes >= 0),
+    content_type TEXT NOT NULL,
+    removed_at   INTEGER,
+    PRIMARY KEY (task, slot, kind),
+    FOREIGN KEY (task, slot) REFERENCES slots (task, slot),
+    CHECK ((sha256 IS NULL) <> (url IS NULL))
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX assets_by_file ON assets (sha256) WHERE sha256 IS NOT NULL AND removed_at IS NULL;
+
+-- For the janitor: ended tasks whose files have not been let go yet.
+CREATE INDEX tasks_by_expiry ON tasks (expires_at) WHERE expires_at IS NOT NULL;
+
+-- A repeated request is found here and answered with the first one's answer. The row commits with the hold, so
+-- one exists if and only if the other does.
+CREATE TABLE idempotency (
+    number      INTEGER PRIMARY KEY,
+    account     BLOB NOT NULL REFERENCES accounts (id),
+    endpoint    TEXT NOT NULL,
+    key         TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
+    task        BLOB NOT NULL CHECK (length(task) = 16),
+    answer      BLOB NOT NULL,
+    expires_at  INTEGER NOT NULL,
+    UNIQUE (account, endpoint, key)
+) STRICT;
+
+CREATE INDEX idempotency_by_expiry ON idempotency (expires_at);

@@ -1,0 +1,127 @@
+-- The money. Credits are whole numbers. They are always in exactly one of these places:
+--
+--   issuer    where they come from; minus all that was ever granted, so it alone may be below zero
+--   wallet    a customer's, to spend
+--   escrow    held for work under way
+--   revenue   earned by work done
+--
+-- and move only by postings, each from one place to another, of five kinds:
+--
+--   grant     issuer -> wallet     credits bought or given; once per reference
+--   hold      wallet -> escrow     at submit, one for each charge (task, slot, item)
+--   settle    escrow -> revenue    the work was done          } exactly one of the two
+--   refund    escrow -> wallet     it was not                 } for each hold, of its amount
+--   adjust    issuer <-> wallet    by an operator, with a reason
+--
+-- So all balances together are zero, always. A posting is never changed and never removed; a mistake is mended
+-- by a further posting. Tasks that a posting names may be long gone: hence no foreign key there.
+
+CREATE TABLE ledger_accounts (
+    id       INTEGER PRIMARY KEY,
+    kind     TEXT NOT NULL CHECK (kind IN ('issuer', 'escrow', 'revenue', 'wallet')),
+    name     TEXT NOT NULL UNIQUE,
+    owner    BLOB UNIQUE REFERENCES accounts (id),
+    balance  INTEGER NOT NULL DEFAULT 0 CHECK (balance BETWEEN -9007199254740991 AND 9007199254740991),
+    -- How many postings it has had: its own running number.
+    postings INTEGER NOT NULL DEFAULT 0,
+    -- Of a wallet: its part of escrow, and of revenue.
+    held     INTEGER NOT NULL DEFAULT 0 CHECK (held >= 0),
+    spent    INTEGER NOT NULL DEFAULT 0 CHECK (spent >= 0),
+    CHECK (kind = 'issuer' OR balance >= 0),
+    CHECK ((kind = 'wallet') = (owner IS NOT NULL)),
+    CHECK (kind = 'wallet' OR (id <= 3 AND name = kind))
+) STRICT;
+
+INSERT INTO ledger_accounts (id, kind, name) VALUES (1, 'issuer', 'issuer'), (2, 'escrow', 'escrow'), (3, 'revenue', 'revenue');
+
+CREATE TABLE postings (
+    -- 1, 2, 3, ... without a gap.
+    sequence      INTEGER PRIMARY KEY CHECK (sequence > 0),
+    kind          TEXT NOT NULL CHECK (kind IN ('grant', 'hold', 'settle', 'refund', 'adjust')),
+    from_account  INTEGER NOT NULL REFERENCES ledger_accounts (id),
+    to_account    INTEGER NOT NULL REFERENCES ledger_accounts (id),
+    -- Whose credits they are, whichever way they go.
+    wallet        INTEGER NOT NULL REFERENCES ledger_accounts (id),
+    amount        INTEGER NOT NULL CHECK (amount BETWEEN 1 AND 9007199254740991),
+    task          BLOB CHECK (length(task) = 16),
+    slot          INTEGER,
+    item          TEXT CHECK (item IN ('model', 'thumbnail')),
+    reference     TEXT,
+    at            INTEGER NOT NULL,
+    -- Both accounts' running number and balance once this posting is in.
+    from_sequence INTEGER NOT NULL,
+    from_balance  INTEGER NOT NULL,
+    to_sequence   INTEGER NOT NULL,
+    to_balance    INTEGER NOT NULL,
+    -- SHA-256 of the hash before and of this row as text (docs/ledger.md): nothing earlier can change unseen.
+    hash          BLOB NOT NULL CHECK (length(hash) = 32),
+    CHECK (CASE kind
+        WHEN 'grant'  THEN from_account = 1 AND to_account = wallet
+        WHEN 'hold'   THEN from_account = wallet AND to_account = 2
+        WHEN 'settle' THEN from_account = 2 AND to_account = 3
+        WHEN 'refund' THEN from_account = 2 AND to_account = wallet
+        WHEN 'adjust' THEN (from_account = 1 AND to_account = wallet) OR (from_account = wallet AND to_account = 1)
+    END),
+    CHECK (wallet > 3),
+    CHECK ((kind IN ('hold', 'settle', 'refund')) = (task IS NOT NULL AND slot IS NOT NULL AND item IS NOT NULL)),
+    CHECK ((kind IN ('grant', 'adjust')) = (reference IS NOT NULL))
+) STRICT;
+
+-- One account's own list, by its running number, whichever side it is on.
+CREATE UNIQUE INDEX postings_from ON postings (from_account, from_sequence);
+CREATE UNIQUE INDEX postings_to ON postings (to_account, to_sequence);
+-- A charge is held once and resolved once.
+CREATE UNIQUE INDEX postings_hold_once ON postings (task, slot, item) WHERE kind = 'hold';
+CREATE UNIQUE INDEX postings_resolve_once ON postings (task, slot, item) WHERE kind IN ('settle', 'refund');
+-- A reference credits once.
+CREATE UNIQUE INDEX postings_grant_once ON postings (wallet, reference) WHERE kind = 'grant';
+
+-- INSERT OR REPLACE is an insert to SQLite; this also stops it, for a sequence that exists is not the next one.
+CREATE TRIGGER postings_continue BEFORE INSERT ON postings BEGIN
+    SELECT RAISE(ABORT, 'ledger: not the next posting')
+     WHERE NEW.sequence IS NOT (SELECT coalesce(max(sequence), 0) + 1 FROM postings);
+    SELECT RAISE(ABORT, 'ledger: the paying account does not stand so')
+     WHERE NOT EXISTS (SELECT 1 FROM ledger_accounts
+                        WHERE id = NEW.from_account
+                          AND balance - NEW.amount = NEW.from_balance AND postings + 1 = NEW.from_sequence);
+    SELECT RAISE(ABORT, 'ledger: the receiving account does not stand so')
+     WHERE NOT EXISTS (SELECT 1 FROM ledger_accounts
+                        WHERE id = NEW.to_account
+                          AND balance + NEW.amount = NEW.to_balance AND postings + 1 = NEW.to_sequence);
+    SELECT RAISE(ABORT, 'ledger: nothing like this is held')
+     WHERE NEW.kind IN ('settle', 'refund')
+       AND NOT EXISTS (SELECT 1 FROM postings
+                        WHERE kind = 'hold' AND task = NEW.task AND slot = NEW.slot AND item = NEW.item
+                          AND amount = NEW.amount AND wallet = NEW.wallet);
+END;
+
+CREATE TRIGGER postings_move AFTER INSERT ON postings BEGIN
+    UPDATE ledger_accounts SET balance = balance - NEW.amount, postings = postings + 1 WHERE id = NEW.from_account;
+    UPDATE ledger_accounts SET balance = balance + NEW.amount, postings = postings + 1 WHERE id = NEW.to_account;
+    UPDATE ledger_accounts
+       SET held = held + CASE NEW.kind WHEN 'hold' THEN NEW.amount ELSE -NEW.amount END,
+           spent = spent + CASE NEW.kind WHEN 'settle' THEN NEW.amount ELSE 0 END
+     WHERE id = NEW.wallet AND NEW.kind IN ('hold', 'settle', 'refund');
+END;
+
+CREATE TRIGGER postings_stay_as_written BEFORE UPDATE ON postings BEGIN
+    SELECT RAISE(ABORT, 'ledger: a posting cannot be changed');
+END;
+
+CREATE TRIGGER postings_stay BEFORE DELETE ON postings BEGIN
+    SELECT RAISE(ABORT, 'ledger: a posting cannot be removed');
+END;
+
+CREATE TRIGGER ledger_accounts_keep_name BEFORE UPDATE OF id, kind, name, owner ON ledger_accounts BEGIN
+    SELECT RAISE(ABORT, 'ledger: an account keeps its name and owner');
+END;
+
+CREATE TRIGGER ledger_accounts_stay BEFORE DELETE ON ledger_accounts BEGIN
+    SELECT RAISE(ABORT, 'ledger: an account cannot be removed');
+END;
+
+CREATE TRIGGER ledger_accounts_begin_empty BEFORE INSERT ON ledger_accounts
+WHEN NEW.balance <> 0 OR NEW.postings <> 0 OR NEW.held <> 0 OR NEW.spent <> 0
+     OR EXISTS (SELECT 1 FROM ledger_accounts WHERE id = NEW.id OR name = NEW.name OR owner = NEW.owner) BEGIN
+    SELECT RAISE(ABORT, 'ledger: an account begins empty, and once');
+END;
