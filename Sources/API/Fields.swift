@@ -78,6 +78,17 @@ struct Fields {
         return text
     }
 
+    /// The same counted in UTF-8, for what is kept in a row.
+    mutating func text(_ name: String, bytes: ClosedRange<Int>) -> String? {
+        guard let value = value(name) else { return nil }
+        guard let text = value.string else { return wrong(name, value, wants: "must be a string") }
+        guard bytes.contains(text.utf8.count) else {
+            let wants = "must be \(bytes.lowerBound) to \(bytes.upperBound) bytes of UTF-8 long"
+            return wrong(name, value, wants: wants, got: "\(text.utf8.count)")
+        }
+        return text
+    }
+
     mutating func integer(_ name: String, _ range: ClosedRange<Int64>) -> Int64? {
         guard let value = value(name) else { return nil }
         let wants = "must be a whole number from \(range.lowerBound) to \(range.upperBound)"

@@ -98,7 +98,7 @@ final class House: Sendable {
         var options = StoreOptions()
         options.onFatal = onFatal
         return try SQLiteStore.open(
-            directory: configuration.dataDirectory, options: options, rendering: EventBody.rendering(status))
+            directory: configuration.dataDirectory, options: options, rendering: status.rendering)
     }
 
     private static func port(of listeners: [ServerConfiguration.Listener]) -> UInt16 {

@@ -25,15 +25,17 @@ package final class Dispatcher: Duty {
         let free = min(limit, shop.board.freePlaces(at: now))
         guard free > 0 || isTimeForSurvey(now) else { return [] }
         var errands: [Errand] = []
+        var looked: Set<SlotKey> = []
         if free > 0 {
             for due in unpark(free, now: now) where !busy.contains(due.key) {
+                looked.insert(due.key)
                 if let errand = await begin(due, wasParked: true, now: now) { errands.append(errand) }
             }
         }
         // A few more than could go at once: those in front may be waiting for somebody who is full.
         let room = max(16, free - errands.count)
-        for due in try await shop.store.queued(limit: min(limit, room) + busy.count, now: now)
-        where !busy.contains(due.key) {
+        let due = try await shop.store.queued(limit: min(limit, room) + busy.count + looked.count, now: now)
+        for due in due where !busy.contains(due.key) && looked.insert(due.key).inserted {
             parking.withLock { $0.forget(due.key) }
             if let errand = await begin(due, wasParked: false, now: now) { errands.append(errand) }
         }
@@ -71,7 +73,9 @@ package final class Dispatcher: Duty {
             return Errand(due.key) { [shop] in await shop.fail(due, Self.hopeless(due, route)) }
         }
         let settings = shop.settings
-        let waitEnds = (due.slot.attempt?.endedAt ?? task.createdAt) + settings.routing.maxQueueWait
+        // Since it was last in anybody's hands; attempts that were refused do not count as that.
+        let waitBegan = due.slot.attempt.flatMap { $0.acceptedAt == nil ? nil : $0.endedAt } ?? task.createdAt
+        let waitEnds = waitBegan + settings.pace.wait(settings.routing.maxQueueWait)
         if route.isOut, now >= waitEnds {
             return Errand(due.key) { [shop] in await shop.fail(due, Self.waitedTooLong(due, route)) }
         }

@@ -70,15 +70,17 @@ package final class Work: Sendable {
         for task in tasks { await task.value }
         // Looks and downloads can be had again; what is being bought may arrive.
         for loop in [poller, finisher, canceler, rescuer, reaper] { loop.errands.callOff() }
-        let loops = loops
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { for loop in loops { await loop.errands.drained() } }
+            group.addTask { await self.settled() }
             group.addTask { try? await Task.sleep(for: patience) }
             await group.next()
             // A submit that still has no answer stays as it is in its row; the next run finds out.
             group.cancelAll()
         }
     }
+
+    /// Returns when no errand is under way.
+    package func settled() async { for loop in loops { await loop.errands.drained() } }
 
     /// Called for every task a commit has changed, on the writer's queue: only rings.
     private func observe(_ task: GenerationTask) {

@@ -137,7 +137,7 @@ final class House: Sendable {
     }
 
     /// A small model with textures.
-    static let glb: [UInt8] = (try? SampleModel.build(texture: .png)) ?? []
+    static let glb: [UInt8] = (try? SampleModel.build(faces: 200, texture: .png, side: 64, seed: 7)) ?? []
 
     /// The job is done, and its model is at `model`.
     static let done: @Sendable (Job) async -> Looked = { _ in .done(UpstreamResults(model: .url(model))) }

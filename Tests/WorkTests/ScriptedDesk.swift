@@ -105,7 +105,9 @@ final class ScriptedWire: Wire {
     struct Problem: Error { let transfer: Transfer }
 
     func put(_ bytes: [UInt8], at url: String) { files.withLock { $0[url] = .success(bytes) } }
-    func break_(_ url: String, _ transfer: Transfer) { files.withLock { $0[url] = .failure(Problem(transfer: transfer)) } }
+    func break_(_ url: String, _ transfer: Transfer) {
+        files.withLock { $0[url] = .failure(Problem(transfer: transfer)) }
+    }
 
     var uploaded: [String] { uploads.withLock { $0 } }
 

@@ -50,7 +50,7 @@ extension API {
         let limit = query.integer("limit", 1...500) ?? 100
         let cursor = query.text("cursor")
         try query.check()
-        let page = try await ask { () async throws(StoreError) in
+        let page = try await askPage { () async throws(StoreError) in
             try await store.accounts(cursor: cursor, limit: limit)
         }
         var rows: [(Account, Wallet)] = []

@@ -21,7 +21,7 @@ extension API {
         let scope = fields.word("scope", Scope.self) ?? .user
         let label = fields.text("label", lengths: 0...128) ?? ""
         let life = fields.integer("expires_in", 1...(10 * 366 * 86_400))
-        let cap = fields.credits("spend_cap")
+        let cap = fields.credits("spend_cap", from: 1)
         fields.refuse(allBut: ["scope", "label", "expires_in", "spend_cap"])
         try fields.check()
         let made = try await ask { () async throws(StoreError) in

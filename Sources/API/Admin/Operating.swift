@@ -28,7 +28,7 @@ extension API {
             owner = account.id
         }
         let account = owner
-        let page = try await ask { () async throws(StoreError) in try await store.tasks(of: account, filter) }
+        let page = try await askPage { () async throws(StoreError) in try await store.tasks(of: account, filter) }
         var names: [AccountID: String] = [:]
         for id in Set(page.items.map(\.account)) {
             names[id] = try await ask { () async throws(StoreError) in try await store.account(id) }?.name

@@ -121,4 +121,9 @@ extension Operation {
     static let reload = Operation(
         "reload", tag, "Read the configuration again, all of it or none",
         success: [.json("Reloaded", "What changed.")], errors: [409])
+
+    static let release = Operation(
+        "release", tag, "Let a restored backup buy again",
+        "After a restore nothing is sent to providers until an operator has looked at what was under way.",
+        success: [.json("Message", "Released.")], errors: [409])
 }

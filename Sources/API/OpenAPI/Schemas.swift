@@ -57,6 +57,7 @@ enum Schemas {
                 "cost":{"type":"object","description":"When include_cost was true.","properties":{
                 "credits_charged":{"type":"integer"},"credits_settled":{"type":"integer"},"credits_refunded":{"type":"integer"}}},
                 "failed_results":{"type":"array","items":{"type":"object"}},
+                "upload":{"type":"string","description":"What became of upload_url."},
                 "upstream_status":{"type":["string","null"]},"checked_at":{"type":["string","null"]},
                 "queue_position":{"type":["integer","null"]},"eta_seconds":{"type":["integer","null"]}},
                 "example":{"status":"FINISHED","progress":100,"failure_reason":null,"results":[{
@@ -242,7 +243,7 @@ enum Schemas {
                 "scope":{"type":"string","enum":["user","read","admin"],"default":"user"},
                 "label":{"type":"string","maxLength":128},
                 "expires_in":{"type":"integer","minimum":1,"maximum":316224000},
-                "spend_cap":{"type":"integer","minimum":0}}}
+                "spend_cap":{"type":"integer","minimum":1}}}
                 """
             ),
             (
@@ -265,14 +266,14 @@ enum Schemas {
                 """
                 {"type":"object","required":["amount","reference"],"additionalProperties":false,"properties":{
                 "amount":{"type":"integer","minimum":1,"maximum":9007199254740991},
-                "reference":{"type":"string","minLength":1,"maxLength":200}}}
+                "reference":{"type":"string","minLength":1,"maxLength":255}}}
                 """
             ),
             (
                 "CreditAdjustment",
                 """
                 {"type":"object","required":["amount","reason"],"additionalProperties":false,"properties":{
-                "amount":{"type":"integer","not":{"const":0}},"reason":{"type":"string","minLength":1,"maxLength":500}}}
+                "amount":{"type":"integer","not":{"const":0}},"reason":{"type":"string","minLength":1,"maxLength":255}}}
                 """
             ),
             (
