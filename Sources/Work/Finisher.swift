@@ -99,7 +99,7 @@ package struct Finisher: Duty {
             let name: FileName
             if strips {
                 let bare = try shop.files.draft()
-                switch await models.strip(draft.path, to: bare.path) {
+                switch await models.strip(draft.path, into: bare.descriptor) {
                 case .success: break
                 case .failure(.model(let why)): return .failure(.unusable("its textures cannot be removed: \(why)"))
                 case .failure(.files(let fault)): throw fault
