@@ -1,9 +1,12 @@
 import API
 import Domain
 import Glibc
+import HTTPClient
 import HTTPServer
 import Store
 import Synchronization
+import Webhooks
+import Work
 
 extension Gateway {
     /// Runs until a signal ends it. `tell` prints what is for a person's eyes and no log.
@@ -62,19 +65,15 @@ extension House {
     func open() async throws -> String? {
         try await work.start()
         let api = API(
-            store: store, around: surroundings(), status: status, settings: configuration.front(publicURL: publicURL))
+            store: store, around: surroundings(), status: status, settings: configuration.front)
         let server = HTTPServer(configuration: configuration.server(listeners, log: log), handler: api)
         let welcome = try await FirstRun(configuration: configuration, store: store, url: publicURL).prepare(
             now: clock.now())
         try server.start()
         chmod(Gateway.controlSocket(of: configuration), 0o600)
-        let (sender, housekeeping) = (
-            sender,
-            Housekeeping(
-                store: store, files: files, clock: clock, log: log,
-                retention: { [weak self] in self?.configuration.kept ?? Retention(finishedTasks: .seconds(86_400), events: .seconds(86_400), batch: 200) })
-        )
-        let loops = [Task { await sender.run() }, Task { await housekeeping.run() }]
+        let housekeeping = Housekeeping(
+            store: store, files: files, clock: clock, log: log, retention: { [self] in configuration.kept })
+        let loops = [Task { [sender] in await sender.run() }, Task { await housekeeping.run() }]
         change { state in
             state.api = api
             state.server = server

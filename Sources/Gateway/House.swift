@@ -52,7 +52,8 @@ final class House: Sendable {
         publicURL = configuration.reachableURL(port: Self.port(of: listeners))
         let signer = Signer()
         self.signer = signer
-        let status = StatusBody(links: SignedLinks(publicURL: publicURL, sign: { signer.sign($0) }))
+        let links = SignedLinks(publicURL: publicURL, sign: { signer.sign($0) })
+        let status = StatusBody(links: links)
         self.status = status
         store = try Self.open(configuration, status: status, onFatal: onFatal)
         signer.take(store.vault.signingKey("asset addresses"))
@@ -76,18 +77,17 @@ final class House: Sendable {
         }
         desks = Desks(client: client, sandbox: sandbox, clock: clock)
         let pictures = Pictures(files: files, canHost: configuration.publicURL != nil) { picture, until in
-            status.links.input(picture, until: until)
+            links.input(picture, until: until)
         }
         let shop = Workshop(
             store: store, files: files, wire: HouseWire(network: network, sandbox: sandbox), pictures: pictures,
             settings: configuration.back, desks: desks.all(configuration, policy: policy), clock: clock,
             journal: Self.journal(log), boot: store.boot)
-        let store = store
-        work = Work(shop, holds: { store.reconciling != nil })
+        work = Work(shop)
         courier = HTTPCourier(
-            client: receivers, policy: Self.webhookPolicy(configuration, listeners), now: clock.now)
+            client: receivers, policy: Self.webhookPolicy(configuration, listeners), now: { [clock] in clock.now() })
         sender = WebhookSender(
-            store: store, courier: courier, settings: configuration.sender, clock: clock.now,
+            store: store, courier: courier, settings: configuration.sender, clock: { [clock] in clock.now() },
             onProblem: { log(.error, "webhooks: the store refused", ["error": "\($0)"]) })
         state = Mutex(State(configuration: configuration))
     }
@@ -98,7 +98,7 @@ final class House: Sendable {
         var options = StoreOptions()
         options.onFatal = onFatal
         return try SQLiteStore.open(
-            directory: configuration.dataDirectory, options: options, rendering: EventBody.rendering(status))
+            directory: configuration.dataDirectory, options: options, rendering: status.rendering)
     }
 
     private static func port(of listeners: [ServerConfiguration.Listener]) -> UInt16 {

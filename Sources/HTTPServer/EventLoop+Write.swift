@@ -89,7 +89,7 @@ extension EventLoop {
             AccessLog.Entry(
                 id: exchange.id, method: exchange.logged?.method ?? .other("-"), path: exchange.logged?.path ?? "-",
                 route: response.route, status: response.status, bodyBytes: bodyBytes, microseconds: microseconds,
-                client: connection.peer, listener: connection.listener.label))
+                client: connection.peer, listener: connection.listener))
     }
 
     // MARK: Streams

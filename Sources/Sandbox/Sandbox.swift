@@ -107,7 +107,7 @@ package struct Sandbox: Sendable {
     private func length(_ asked: JSONObject, seed: Int64, mode: SandboxMode) -> Int64 {
         let resolution = asked["resolution"]?.integer ?? 1024
         let size = resolution <= 512 ? 0.7 : resolution >= 1536 ? 1.4 : 1.0
-        let spread = 0.9 + Double(UInt64(bitPattern: seed) &* 0x9E37_79B9_7F4A_7C15 >> 56) / 1280
+        let spread = 0.9 + Double((UInt64(bitPattern: seed) &* 0x9E37_79B9_7F4A_7C15) >> 56) / 1280
         return Int64(duration * 1000 * size * spread * (mode == .slow ? 10 : 1))
     }
 

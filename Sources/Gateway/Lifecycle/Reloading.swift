@@ -4,6 +4,8 @@ import HTTPClient
 import HTTPServer
 import Providers
 import Sandbox
+import Synchronization
+import Webhooks
 import Work
 
 extension House {
@@ -23,7 +25,7 @@ extension House {
             state.reloads.good += 1
             return state.api
         }
-        api?.settings = new.front(publicURL: publicURL)
+        api?.settings = new.front
         return difference
     }
 
