@@ -78,6 +78,17 @@ struct Fields {
         return text
     }
 
+    /// The same counted in UTF-8, for what is kept in a row.
+    mutating func text(_ name: String, bytes: ClosedRange<Int>) -> String? {
+        guard let value = value(name) else { return nil }
+        guard let text = value.string else { return wrong(name, value, wants: "must be a string") }
+        guard bytes.contains(text.utf8.count) else {
+            let wants = "must be \(bytes.lowerBound) to \(bytes.upperBound) bytes of UTF-8 long"
+            return wrong(name, value, wants: wants, got: "\(text.utf8.count)")
+        }
+        return text
+    }
+
     mutating func integer(_ name: String, _ range: ClosedRange<Int64>) -> Int64? {
         guard let value = value(name) else { return nil }
         let wants = "must be a whole number from \(range.lowerBound) to \(range.upperBound)"
@@ -108,6 +119,14 @@ struct Fields {
             return wrong(name, value, wants: "must be one of \(list)", allowed: .array(choices.map(JSONValue.integer)))
         }
         return number
+    }
+
+    mutating func moment(_ name: String) -> Instant? {
+        guard let value = value(name) else { return nil }
+        guard let moment = value.string.flatMap({ Instant(rfc3339: $0) }) else {
+            return wrong(name, value, wants: "must be a time such as 2026-03-14T15:09:26Z")
+        }
+        return moment
     }
 
     // MARK: Inside

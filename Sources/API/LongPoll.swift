@@ -18,7 +18,8 @@ extension API {
         let lastCall = call
         reply.answer(by: self, lastCall) { [self] () async throws(Refusal) in
             let found = try await task(id, of: account)
-            let knows = after ?? found.task.version
+            // A sequence from the future is a mistake; it must not keep the client from hearing of the end.
+            let knows = min(after ?? found.task.version, found.task.version)
             guard let wait, call.request.method == .get, !found.task.state.isFinal, knows >= found.task.version else {
                 return try await completeStatus(found, lastCall)
             }

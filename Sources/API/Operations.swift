@@ -52,7 +52,16 @@ extension API {
     @Sendable func readMetrics(_ call: Call) throws(Refusal) -> HTTPResponse {
         HTTPResponse(
             .ok, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store"],
-            body: .bytes(around.metrics()))
+            body: .bytes(around.metrics() + Array(waitingMetric.utf8)))
+    }
+
+    private var waitingMetric: String {
+        """
+        # HELP trellis_waiting Long polls and event streams held open for a change of their task.
+        # TYPE trellis_waiting gauge
+        trellis_waiting \(waiting.count)
+
+        """
     }
 
     @Sendable func readOpenAPI(_ call: Call) throws(Refusal) -> HTTPResponse {

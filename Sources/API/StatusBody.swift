@@ -18,18 +18,30 @@ package struct StatusBody: Sendable {
         return json.bytes
     }
 
-    /// What subscribers are told: the event around the status.
-    package func event(_ kind: Event.Kind, of task: GenerationTask, at moment: Instant) -> [UInt8] {
-        var json = JSONWriter(reserving: 896)
-        json.object {
-            $0.member("type", kind.rawValue)
-            $0.member("timestamp", moment.description)
-            $0.object("data") { write(task, inline: [:], to: &$0) }
+    /// What subscribers are told: the event around what it speaks of.
+    package func event(_ kind: Event.Kind, _ subject: EventSubject, at moment: Instant) -> [UInt8] {
+        Self.plainEvent(kind, at: moment) { json in
+            switch subject {
+            case .task(let task): write(task, to: &json)
+            case .wallet(let account, let balance, let mark):
+                json.member("account_id", account.description)
+                json.member("balance", balance.amount)
+                json.member("low_balance", mark.amount)
+            case .endpoint(let endpoint, let reason):
+                json.member("endpoint_id", endpoint.id.description)
+                json.member("url", endpoint.url)
+                json.member("reason", reason)
+            case .nothing: break
+            }
         }
-        return json.bytes
     }
 
-    /// An event that is not about a task.
+    /// Everything the store wants worded.
+    package var rendering: Rendering {
+        Rendering(status: { render($0) }, event: { kind, subject, _, moment in event(kind, subject, at: moment) })
+    }
+
+    /// An event around any data.
     package static func plainEvent(
         _ kind: Event.Kind, at moment: Instant, _ data: (inout JSONWriter) -> Void
     ) -> [UInt8] {
@@ -63,6 +75,9 @@ package struct StatusBody: Sendable {
         bytes.append(UInt8(ascii: "}"))
         return bytes
     }
+
+    /// The members of a status, into an object that is open.
+    func write(_ task: GenerationTask, to json: inout JSONWriter) { write(task, inline: [:], to: &json) }
 
     /// The seed's fields first, then ours. Every member is always there, so that no client has to ask.
     private func write(_ task: GenerationTask, inline models: [Int: [UInt8]], to json: inout JSONWriter) {
@@ -99,6 +114,7 @@ package struct StatusBody: Sendable {
             json.member("upstream_status", task.speaker?.upstreamStatus)
             json.member("checked_at", task.speaker?.checkedAt?.description)
         }
+        if task.request.uploadURL != nil { json.member("upload", task.uploadOutcome ?? "pending") }
         writeFailedResults(of: task, to: &json)
     }
 

@@ -96,10 +96,10 @@ extension JSONWriter {
 
     mutating func write(_ posting: Posting) {
         object {
-            $0.member("posting", posting.sequence)
+            $0.member("sequence", posting.sequence)
             $0.member("kind", posting.kind.rawValue)
-            $0.member("from", posting.from.publicName)
-            $0.member("to", posting.to.publicName)
+            $0.member("debit", posting.from.publicName)
+            $0.member("credit", posting.to.publicName)
             $0.member("amount", posting.amount.amount)
             $0.member("at", posting.at.description)
             $0.member("task_id", posting.task?.description)
@@ -107,7 +107,7 @@ extension JSONWriter {
             $0.member("item", posting.item?.rawValue)
             $0.member("reference", posting.reference)
             $0.member("balance_after", posting.balanceAfter.amount)
-            $0.member("number", posting.accountSequence)
+            $0.member("account_sequence", posting.accountSequence)
         }
     }
 }

@@ -98,7 +98,7 @@ extension API {
     @Sendable func listTasks(_ call: Call) async throws(Refusal) -> HTTPResponse {
         let filter = try Self.filter(call.request)
         let account = try call.principal.account
-        let page = try await ask { () async throws(StoreError) in try await store.tasks(of: account, filter) }
+        let page = try await askPage { () async throws(StoreError) in try await store.tasks(of: account, filter) }
         return Self.list(page) { json, task in json.raw(utf8: status.render(task)) }
     }
 
@@ -114,10 +114,20 @@ extension API {
         return HTTPResponse(.ok, headers: jsonHeaders, body: .bytes(json.bytes))
     }
 
+    /// The same as `ask`, for a page: what the store refuses about it is its cursor.
+    func askPage<R>(_ question: () async throws(StoreError) -> R) async throws(Refusal) -> R {
+        do throws(StoreError) {
+            return try await question()
+        } catch {
+            guard case .refused(let why) = error else { throw .store(error) }
+            throw .invalid([FieldFault("cursor", "cursor must be a next_cursor of this list: \(why).")])
+        }
+    }
+
     static func filter(_ request: HTTPRequest) throws(Refusal) -> TaskFilter {
         var query = QueryFields(request)
         var filter = TaskFilter()
-        filter.states = query.states("status")
+        filter.states = query.states("status") ?? query.states("state")
         filter.provider = query.text("provider").map { ProviderID($0) }
         filter.since = query.moment("since")
         filter.cursor = query.text("cursor")

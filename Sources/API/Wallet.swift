@@ -48,7 +48,7 @@ extension API {
         let limit = query.integer("limit", 1...100) ?? 50
         let cursor = query.text("cursor")
         try query.check()
-        let page = try await ask { () async throws(StoreError) in
+        let page = try await askPage { () async throws(StoreError) in
             try await store.ledger(of: account, cursor: cursor, limit: limit)
         }
         return Self.list(page) { json, posting in json.write(posting) }

@@ -124,17 +124,6 @@ extension API {
     }
 }
 
-extension Fields {
-    fileprivate mutating func moment(_ name: String) -> Instant? {
-        guard let value = value(name) else { return nil }
-        guard let moment = value.string.flatMap({ Instant(rfc3339: $0) }) else {
-            fault(FieldFault(name, "\(name) must be a time such as 2026-11-21T02:05:00Z.", value: value))
-            return nil
-        }
-        return moment
-    }
-}
-
 extension JSONWriter {
     fileprivate mutating func write(_ attempt: DeliveryAttempt) {
         member("attempt", attempt.number)

@@ -205,7 +205,7 @@ extension API {
 
 extension JSONWriter {
     /// Header values may be secrets of the receiver's: only their names are shown.
-    fileprivate mutating func write(_ endpoint: WebhookEndpoint) {
+    mutating func write(_ endpoint: WebhookEndpoint) {
         member("id", endpoint.id.description)
         member("url", endpoint.url)
         member("description", endpoint.description)

@@ -6,11 +6,15 @@ extension Command {
             arguments: [name],
             options: [.init(name: "--credits", value: "N", doc: "grant N credits at once")],
             action: .ask { call in
-                .post("/admin/v1/accounts", ["name": .text(try call.need("NAME")), "credits": .whole(try call.whole("--credits"))])
+                .post(
+                    "/admin/v1/accounts",
+                    ["name": .text(try call.need("NAME")), "credits": .whole(try call.whole("--credits"))])
             }),
         Command(
             words: ["accounts", "list"], summary: "list the accounts",
-            action: .ask { _ in .get("/admin/v1/accounts", columns: ["id", "name", "balance", "held", "spent", "disabled"]) }),
+            action: .ask { _ in
+                .get("/admin/v1/accounts", columns: ["id", "name", "balance", "held", "spent", "disabled"])
+            }),
         Command(
             words: ["accounts", "set"], summary: "change an account's limits, or disable it",
             detail: "What is not named stays. `none` puts a limit back to the configuration's.",
@@ -53,7 +57,8 @@ extension Command {
                 .init(name: "--account", value: "NAME", doc: "whose key it is", isRequired: true),
                 .init(name: "--scope", value: "SCOPE", doc: "user (default), read or admin"),
                 .init(name: "--label", value: "TEXT", doc: "what it is for, as lists show it"),
-                .init(name: "--expires-in", value: "TIME", doc: "such as 12h or 90d; without it the key does not expire"),
+                .init(
+                    name: "--expires-in", value: "TIME", doc: "such as 12h or 90d; without it the key does not expire"),
                 .init(name: "--spend-cap", value: "N", doc: "credits it may spend in all"),
             ],
             action: .ask { call in
@@ -75,7 +80,9 @@ extension Command {
             action: .ask { call in
                 .get(
                     "/admin/v1/accounts/\(Path.part(try call.need("--account")))/keys",
-                    columns: ["id", "scope", "label", "last_four", "created_at", "last_used_at", "expires_at", "revoked_at"])
+                    columns: [
+                        "id", "scope", "label", "last_four", "created_at", "last_used_at", "expires_at", "revoked_at",
+                    ])
             }),
         Command(
             words: ["keys", "revoke"], summary: "end a key at once", arguments: [key],
@@ -83,7 +90,9 @@ extension Command {
         Command(
             words: ["keys", "rotate"], summary: "make a key's successor; the old one ends after an overlap",
             arguments: [key],
-            options: [.init(name: "--overlap", value: "TIME", doc: "how long both work, such as 24h (default), 7d at most")],
+            options: [
+                .init(name: "--overlap", value: "TIME", doc: "how long both work, such as 24h (default), 7d at most")
+            ],
             action: .ask { call in
                 .post(
                     "/admin/v1/keys/\(Path.part(try call.need("KEY_ID")))/rotate",

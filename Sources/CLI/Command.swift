@@ -30,7 +30,7 @@ struct Command: Sendable {
 
     enum Action: Sendable {
         /// A request to the admin API: of the running gateway if there is one, else of the store, opened for it.
-        case ask(@Sendable (Invocation) throws(UsageFault) -> AdminRequest)
+        case ask(@Sendable (Invocation) throws -> AdminRequest)
         case run(@Sendable (Invocation) async throws -> ExitCode)
     }
 

@@ -68,9 +68,11 @@ struct ControlClient {
     private func write(_ bytes: [UInt8], to descriptor: Int32) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+            let count = rest.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw Failure(message: "the gateway went away: \(String(cString: strerror(errno)))") }
+            guard count > 0 else {
+                throw Failure(message: "the gateway went away: \(String(cString: strerror(errno)))")
+            }
             rest = rest.dropFirst(count)
         }
     }

@@ -44,7 +44,9 @@ enum Help {
         let options = command.options + Invocation.common
         let names =
             command.arguments.map { ($0.name, $0.doc) }
-            + options.map { ($0.name + ($0.value.map { " " + $0 } ?? ""), $0.doc + ($0.isRequired ? " (required)" : "")) }
+            + options.map {
+                ($0.name + ($0.value.map { " " + $0 } ?? ""), $0.doc + ($0.isRequired ? " (required)" : ""))
+            }
         let width = (names.map(\.0.count).max() ?? 0) + 2
         let rows = names.map { "  " + $0.0.padding(to: width) + $0.1 }
         let detail = command.detail.isEmpty ? "" : "\n\n" + command.detail

@@ -1,3 +1,5 @@
+import JSON
+
 extension Command {
     static let money: [Command] = [
         Command(
@@ -31,7 +33,8 @@ extension Command {
             options: [account] + paging,
             action: .ask { call in
                 .get(
-                    "\(try ofAccount(call))/ledger" + Path.query(["limit": call["--limit"], "cursor": call["--cursor"]]),
+                    "\(try ofAccount(call))/ledger"
+                        + Path.query(["limit": call["--limit"], "cursor": call["--cursor"]]),
                     columns: ["sequence", "at", "kind", "amount", "debit", "credit", "task", "reference"])
             }),
         Command(

@@ -15,7 +15,9 @@ extension Command {
                             "state": call["--state"], "account": call["--account"], "provider": call["--provider"],
                             "since": call["--since"], "limit": call["--limit"], "cursor": call["--cursor"],
                         ]),
-                    columns: ["task_id", "account", "state", "progress", "provider", "created_at", "finished_at", "credits"])
+                    columns: [
+                        "task_id", "account", "state", "progress", "provider", "created_at", "finished_at", "credits",
+                    ])
             }),
         Command(
             words: ["tasks", "show"], summary: "show one task with its attempts and what the providers said",
@@ -37,7 +39,8 @@ extension Command {
             arguments: [task],
             options: [
                 .init(
-                    name: "--action", value: "WHAT", doc: "resubmit: the provider has no such job; fail: refund it",
+                    name: "--action", value: "WHAT",
+                    doc: "resubmit: the provider has no such job; refund: fail it and give the credits back",
                     isRequired: true)
             ],
             action: .ask { call in

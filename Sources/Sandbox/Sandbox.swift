@@ -3,17 +3,16 @@ import HTTP
 import JSON
 
 /// An upstream inside the process, so that the whole gateway can be tried without an account anywhere. It speaks a
-/// little protocol of its own in the manner of the real ones:
-///
-///     POST /v1/generate            {"image" or "image_url", "seed", "textures", "thumbnail", "metadata"} → {"id", …}
-///     GET  /v1/jobs/{id}           {"id", "status", "progress", "stage", "model_url", "thumbnail_url", "note", "error"}
-///     PUT  /v1/jobs/{id}/cancel    the same
-///     GET  /v1/files/{id}.glb      the model; `.png` its thumbnail
+/// protocol that `Provider.sandbox` describes. A submit may be repeated: that makes another job of the same content,
+/// and costs nothing either.
 ///
 /// Its work is real as far as files go: a valid GLB of the given picture, the same for the same picture and seed.
 package struct Sandbox: Sendable {
-    /// Where its addresses begin. The name can never be resolved (RFC 6761 §6.4), so nothing leaves by mistake.
-    package static let baseURL = "http://sandbox.invalid"
+    /// Where its addresses begin: no scheme that anything could be sent to by mistake.
+    package static let baseURL = "sandbox://local"
+
+    /// What every answer says, so that nobody takes a card for a generated model.
+    private static let label = "made by the built-in sandbox: a card with the picture on it, not a generated model"
 
     /// Seconds a job takes.
     package var duration: Double
@@ -46,7 +45,9 @@ package struct Sandbox: Sendable {
             return .json(job(plan))
         case (.put, 4, "jobs") where parts[3] == "cancel":
             guard let plan = SandboxPlan(id: parts[2]) else { return .problem(.notFound, "not_found", "no such job") }
-            return .json(["id": .string(plan.id), "status": "canceled"])
+            let hasEnded = SandboxProgress(of: plan, at: clock()).state.hasEnded
+            return hasEnded ? .problem(.conflict, "ended", "the job has ended") : .json(job(plan), .accepted)
+        case (.get, 2, "balance"): return .json(["balance": "0.00", "currency": "USD"])
         case (.get, 3, "files"): return file(parts[2])
         default: return .problem(.notFound, "not_found", "the sandbox has no \(request.method.name) \(path)")
         }
@@ -56,18 +57,18 @@ package struct Sandbox: Sendable {
 
     private func generate(_ body: OutgoingRequest.Body) async -> HTTPReply {
         guard case .bytes(let bytes) = body, let asked = (try? JSONReader.value(of: bytes))?.object else {
-            return .problem(.badRequest, "malformed", "the body must be a JSON object")
+            return .problem(.badRequest, "validation_failed", "the body must be a JSON object")
         }
         let url = asked["image_url"]?.string
         let mode = SandboxMode(asked: asked["metadata"]?["sandbox"]?.string, url: url)
         switch mode {
         case .reject:
-            return .problem(.unprocessableContent, "rejected", "the sandbox was asked to reject this picture")
+            return .problem(.badRequest, "bad_picture", "the sandbox was asked to reject this picture")
         case .busy:
-            var reply = HTTPReply.problem(.tooManyRequests, "busy", "the sandbox was asked to be busy")
+            var reply = HTTPReply.problem(.tooManyRequests, "rate_limited", "the sandbox was asked to be busy")
             reply.headers.set("Retry-After", "2")
             return reply
-        case .down: return .problem(.serviceUnavailable, "down", "the sandbox was asked to be down")
+        case .down: return .problem(.serviceUnavailable, "unavailable", "the sandbox was asked to be down")
         case .normal, .slow, .fail, .hang, .broken: break
         }
 
@@ -75,7 +76,7 @@ package struct Sandbox: Sendable {
         var name = ""
         if let text = asked["image"]?.string {
             guard let picture = Self.picture(text), (try? Picture.Header.read(picture)) != nil else {
-                return .problem(.unprocessableContent, "rejected", "the picture is no PNG, JPEG or WebP")
+                return .problem(.badRequest, "bad_picture", "the picture is no PNG, JPEG or WebP")
             }
             guard let kept = keep(picture) else { return .problem(507, "no_room", "no room for the picture") }
             name = kept
@@ -91,7 +92,7 @@ package struct Sandbox: Sendable {
                 note = .unreachable
             }
         } else {
-            return .problem(.unprocessableContent, "rejected", "image or image_url must be given")
+            return .problem(.badRequest, "validation_failed", "image or image_url must be given")
         }
 
         let seed = asked["seed"]?.integer ?? 0
@@ -99,14 +100,14 @@ package struct Sandbox: Sendable {
             start: clock(), length: length(asked, seed: seed, mode: mode), seed: max(0, seed), mode: mode,
             textured: asked["textures"]?.bool ?? false, thumbnail: asked["thumbnail"]?.bool ?? false, note: note,
             picture: name)
-        return .json(job(plan))
+        return .json(job(plan), .created)
     }
 
     /// Larger models take longer, and no two take the same.
     private func length(_ asked: JSONObject, seed: Int64, mode: SandboxMode) -> Int64 {
         let resolution = asked["resolution"]?.integer ?? 1024
         let size = resolution <= 512 ? 0.7 : resolution >= 1536 ? 1.4 : 1.0
-        let spread = 0.9 + Double(UInt64(bitPattern: seed) &* 0x9E37_79B9_7F4A_7C15 >> 56) / 1280
+        let spread = 0.9 + Double((UInt64(bitPattern: seed) &* 0x9E37_79B9_7F4A_7C15) >> 56) / 1280
         return Int64(duration * 1000 * size * spread * (mode == .slow ? 10 : 1))
     }
 
@@ -120,11 +121,12 @@ package struct Sandbox: Sendable {
         job["stage"] = .string(progress.stage)
         job["seed"] = .integer(plan.seed)
         job["sandbox"] = true
-        if let note = plan.note.sentence { job["note"] = .string(note) }
         switch progress.state {
-        case .succeeded:
+        case .finished:
             job["model_url"] = .string("\(Self.baseURL)/v1/files/\(id).glb")
             if plan.thumbnail { job["thumbnail_url"] = .string("\(Self.baseURL)/v1/files/\(id).png") }
+            let notes = [plan.note.sentence, Self.label].compactMap(\.self)
+            job["notes"] = .array(notes.map { ["param": "image", "message": .string($0)] })
         case .failed:
             job["error"] = ["code": "generation_failed", "message": "the sandbox was asked to fail"]
         case .queued, .running: break
@@ -137,7 +139,7 @@ package struct Sandbox: Sendable {
     private func file(_ name: Substring) -> HTTPReply {
         let isModel = name.hasSuffix(".glb")
         guard isModel || name.hasSuffix(".png"), let plan = SandboxPlan(id: name.dropLast(4)),
-            SandboxProgress(of: plan, at: clock()).state == .succeeded
+            SandboxProgress(of: plan, at: clock()).state == .finished
         else { return .problem(.notFound, "not_found", "no such file") }
         if plan.mode == .broken {
             return HTTPReply(.ok, headers: ["Content-Type": "model/gltf-binary"], body: Array("no model".utf8))
@@ -146,7 +148,11 @@ package struct Sandbox: Sendable {
             let kept = plan.picture.isEmpty ? nil : load(plan.picture)
             let picture = if let kept { kept } else { try Card.builtInPicture() }
             let model = try Card.build(picture: picture, seed: UInt64(plan.seed), textured: plan.textured)
-            return HTTPReply(.ok, headers: ["Content-Type": "model/gltf-binary"], body: model)
+            if isModel { return HTTPReply(.ok, headers: ["Content-Type": "model/gltf-binary"], body: model) }
+            guard let thumbnail = try? Thumbnail.render(model) else {
+                return .problem(.internalServerError, "thumbnail", "the model cannot be drawn")
+            }
+            return HTTPReply(.ok, headers: ["Content-Type": "image/png"], body: thumbnail)
         } catch {
             return .problem(.internalServerError, "picture", "the picture cannot be decoded: \(error)")
         }

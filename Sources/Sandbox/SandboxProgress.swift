@@ -1,6 +1,10 @@
 /// How far a job has come, from nothing but its plan and the time.
 struct SandboxProgress: Hashable, Sendable {
-    enum State: String, Sendable { case queued, running, succeeded, failed }
+    enum State: String, Sendable {
+        case queued, running, finished, failed
+
+        var hasEnded: Bool { self == .finished || self == .failed }
+    }
 
     let state: State
     let percent: Int
@@ -20,7 +24,7 @@ struct SandboxProgress: Hashable, Sendable {
         case .hang:
             (state, percent, stage) = (.running, min(95, max(1, Int(share * 20))), "sampling the shape")
         case .fail where share >= 0.6: (state, percent, stage) = (.failed, 60, "sampling the shape")
-        case _ where share >= 1: (state, percent, stage) = (.succeeded, 100, "done")
+        case _ where share >= 1: (state, percent, stage) = (.finished, 100, "done")
         default:
             let name = stages.first { share < $0.end }?.name ?? "extracting the mesh"
             state = share < 0.05 ? .queued : .running

@@ -9,6 +9,12 @@ package protocol OperatorStore: Sendable {
     /// Notes an operator's act, for good.
     func recordAudit(actor: String, act: String, subject: String, detail: String, now: Instant) async throws(StoreError)
 
+    /// What operators did, newest first.
+    func audit(cursor: String?, limit: Int) async throws(StoreError) -> Page<AuditEntry>
+
+    /// Attempts that ended in the span, by provider and UTC day, the latest day first.
+    func statistics(since: Instant, until: Instant) async throws(StoreError) -> [ProviderDay]
+
     /// Why nothing is bought, if a restored backup waits to be looked at; nil otherwise. Never waits.
     var reconciling: String? { get }
     /// An operator has looked at a restored backup: buying goes on.
@@ -37,6 +43,59 @@ package struct ProviderState: Hashable, Sendable {
         self.provider = provider
         self.enabled = enabled
         self.note = note
+    }
+}
+
+/// One act of an operator.
+package struct AuditEntry: Hashable, Sendable {
+    package let number: Int64
+    package let at: Instant
+    package let actor: String
+    package let act: String
+    package let subject: String
+    package let detail: String
+
+    package init(number: Int64, at: Instant, actor: String, act: String, subject: String, detail: String) {
+        self.number = number
+        self.at = at
+        self.actor = actor
+        self.act = act
+        self.subject = subject
+        self.detail = detail
+    }
+}
+
+/// How a provider did on one day.
+package struct ProviderDay: Hashable, Sendable {
+    /// Days since 1970-01-01.
+    package let day: Int64
+    package let provider: ProviderID
+    package let attempts: Int
+    package let succeeded: Int
+    package let refused: Int
+    package let failed: Int
+    package let costMicrodollars: Int64
+    /// Attempts that may have cost something nobody has told.
+    package let unknownCosts: Int
+    /// What customers paid for what succeeded.
+    package let credits: Credits
+    /// The middle and the slow end of what succeeded took.
+    package var p50: Duration?
+    package var p95: Duration?
+
+    package init(
+        day: Int64, provider: ProviderID, attempts: Int, succeeded: Int, refused: Int, failed: Int,
+        costMicrodollars: Int64, unknownCosts: Int, credits: Credits
+    ) {
+        self.day = day
+        self.provider = provider
+        self.attempts = attempts
+        self.succeeded = succeeded
+        self.refused = refused
+        self.failed = failed
+        self.costMicrodollars = costMicrodollars
+        self.unknownCosts = unknownCosts
+        self.credits = credits
     }
 }
 

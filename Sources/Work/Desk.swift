@@ -16,6 +16,8 @@ package protocol Desk: Sendable {
     var callsBack: Bool { get }
     /// There is a way to find out whether it has a job.
     var canReconcile: Bool { get }
+    /// The way is to send the submit again, which cannot buy twice.
+    var reconcilesByResending: Bool { get }
 
     /// What stands in the way of this request there, by its table and by what we can offer it.
     func refusals(of request: GenerationRequest, pictures: Pictures, inline: Bool) -> [Routing.Refusal]
@@ -31,7 +33,7 @@ package protocol Desk: Sendable {
     func submit(_ job: Job, _ picture: PictureAtHand) async -> Submitted
     func look(_ job: Job, _ handle: UpstreamHandle) async -> Looked
     func results(_ job: Job, _ handle: UpstreamHandle) async -> Fetched
-    func reconcile(_ job: Job) async -> Reconciled
+    func reconcile(_ job: Job, _ picture: PictureAtHand) async -> Reconciled
     /// Whether a callback is the provider's, and which job it names.
     func read(callback headers: Headers, _ body: [UInt8], _ job: Job) async -> Called
     /// True if the provider took it.
@@ -43,25 +45,28 @@ package struct Job: Hashable, Sendable {
     package let task: GenerationTask
     package let slot: Slot
     package let attempt: Attempt
+    /// How long ago the provider took it, in its own time: not scaled.
+    package let age: Duration
 
-    package init(task: GenerationTask, slot: Slot, attempt: Attempt) {
+    package init(task: GenerationTask, slot: Slot, attempt: Attempt, age: Duration = .zero) {
         self.task = task
         self.slot = slot
         self.attempt = attempt
+        self.age = age
     }
 }
 
 package enum Submitted: Hashable, Sendable {
     case accepted(UpstreamHandle)
     /// It answered with the result itself.
-    case done(UpstreamHandle)
+    case done(UpstreamHandle, UpstreamResults)
     case trouble(Trouble, Evidence)
 }
 
 package enum Looked: Hashable, Sendable {
     /// `wait`: how long the provider asked us not to ask again.
     case running(percent: Int?, status: String?, wait: Duration?)
-    case done(UpstreamHandle)
+    case done(UpstreamResults)
     case trouble(Trouble, Evidence)
 }
 
@@ -75,17 +80,24 @@ package struct UpstreamResults: Hashable, Sendable {
     package enum Source: Hashable, Sendable {
         case url(String)
         case bytes([UInt8])
+        /// Kept by us already, at this path.
+        case file(String)
     }
 
     package let model: Source
     package let thumbnail: String?
     /// What the provider says it cost, in millionths of a US dollar.
     package let costMicrodollars: Int64?
+    /// What it did otherwise than asked.
+    package let notes: [Adjustment]
 
-    package init(model: Source, thumbnail: String? = nil, costMicrodollars: Int64? = nil) {
+    package init(
+        model: Source, thumbnail: String? = nil, costMicrodollars: Int64? = nil, notes: [Adjustment] = []
+    ) {
         self.model = model
         self.thumbnail = thumbnail
         self.costMicrodollars = costMicrodollars
+        self.notes = notes
     }
 }
 

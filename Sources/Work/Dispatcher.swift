@@ -13,32 +13,29 @@ package final class Dispatcher: Duty {
     private let parking = Mutex(Parking())
     /// While everybody is out, the queue is only looked through now and then, for those who waited too long.
     private let lastSurvey = Mutex(Instant(milliseconds: 0))
-    /// In reconcile mode, after a backup was restored, nothing is sent.
-    private let holds: @Sendable () -> Bool
 
-    package init(_ shop: Workshop, holds: @escaping @Sendable () -> Bool = { false }) {
-        self.shop = shop
-        self.holds = holds
-    }
+    package init(_ shop: Workshop) { self.shop = shop }
 
     package let looksAgain = true
 
     package func pick(
         limit: Int, busy: Busy, now: Instant
     ) async throws(StoreError) -> [Errand] {
-        guard !shop.isStopping, !holds() else { return [] }
+        guard !shop.isStopping else { return [] }
         let free = min(limit, shop.board.freePlaces(at: now))
         guard free > 0 || isTimeForSurvey(now) else { return [] }
         var errands: [Errand] = []
+        var looked: Set<SlotKey> = []
         if free > 0 {
             for due in unpark(free, now: now) where !busy.contains(due.key) {
+                looked.insert(due.key)
                 if let errand = await begin(due, wasParked: true, now: now) { errands.append(errand) }
             }
         }
         // A few more than could go at once: those in front may be waiting for somebody who is full.
         let room = max(16, free - errands.count)
-        for due in try await shop.store.queued(limit: min(limit, room) + busy.count, now: now)
-        where !busy.contains(due.key) {
+        let due = try await shop.store.queued(limit: min(limit, room) + busy.count + looked.count, now: now)
+        for due in due where !busy.contains(due.key) && looked.insert(due.key).inserted {
             parking.withLock { $0.forget(due.key) }
             if let errand = await begin(due, wasParked: false, now: now) { errands.append(errand) }
         }
@@ -76,7 +73,9 @@ package final class Dispatcher: Duty {
             return Errand(due.key) { [shop] in await shop.fail(due, Self.hopeless(due, route)) }
         }
         let settings = shop.settings
-        let waitEnds = (due.slot.attempt?.endedAt ?? task.createdAt) + settings.routing.maxQueueWait
+        // Since it was last in anybody's hands; attempts that were refused do not count as that.
+        let waitBegan = due.slot.attempt.flatMap { $0.acceptedAt == nil ? nil : $0.endedAt } ?? task.createdAt
+        let waitEnds = waitBegan + settings.pace.wait(settings.routing.maxQueueWait)
         if route.isOut, now >= waitEnds {
             return Errand(due.key) { [shop] in await shop.fail(due, Self.waitedTooLong(due, route)) }
         }

@@ -28,20 +28,46 @@ package struct Finisher: Duty {
         guard let attempt = due.slot.attempt, let handle = attempt.handle, let desk = shop.desk(attempt.provider)
         else { return await again(due, because: "the provider is not configured any more") }
         guard shop.clock.now() < due.task.deadline else { return .stale }
-        let job = Job(task: due.task, slot: due.slot, attempt: attempt)
-        switch await desk.results(job, handle) {
+        // A file that brings the whole process down must not do so for ever: counted before it is touched, and
+        // forgotten when it came to any orderly end.
+        guard due.slot.handlings < shop.settings.routing.maxAttempts else {
+            return await shop.fail(
+                due,
+                Failure(
+                    code: "result_unusable",
+                    message: "The gateway was stopped \(due.slot.handlings) times while it handled the result."))
+        }
+        let soon = shop.clock.now() + .seconds(5)
+        guard case .changed = await shop.record(.handling(until: soon), due.reference) else { return .postponed }
+        if let known = KnownResults.results(in: handle, files: shop.files) {
+            let outcome = await finish(due, known, desk)
+            if let outcome { return outcome }
+        }
+        // Nothing known, or its address has died: the provider is asked (again).
+        switch await desk.results(shop.job(due, attempt), handle) {
         case .notYet: return await again(due, because: "the result is not there yet")
         case .trouble(let trouble, let evidence):
             shop.tally.fault(desk.id, evidence.fault)
             return await lost(due, trouble, evidence, desk)
         case .have(let results):
-            switch await collect(results, due, desk) {
-            case .success(let home): return await settle(home, due, desk)
-            case .failure(.again(let why)): return await again(due, because: why)
-            case .failure(.ours(let why)): return await again(due, because: why, isOurs: true)
-            case .failure(.result(let why)):
-                return await lost(due, .generation, Evidence(fault: "result_unavailable", message: why), desk)
-            }
+            if let outcome = await finish(due, results, desk) { return outcome }
+            return await lost(
+                due, .generation,
+                Evidence(fault: "result_unavailable", message: "the result's address gives no file"), desk)
+        }
+    }
+
+    /// Nil when the provider no longer has what it spoke of.
+    private func finish(_ due: DueSlot, _ results: UpstreamResults, _ desk: any Desk) async -> Outcome? {
+        switch await collect(results, due, desk) {
+        case .success(let home): return await settle(home, due, desk)
+        case .failure(.again(let why)): return await again(due, because: why)
+        case .failure(.ours(let why)): return await again(due, because: why, isOurs: true)
+        case .failure(.gone(let why)):
+            shop.journal.note(.warning, "a result is gone", task: due.task.id, ["why": why])
+            return nil
+        case .failure(.unusable(let why)):
+            return await lost(due, .generation, Evidence(fault: "result_unusable", message: why), desk)
         }
     }
 
@@ -58,8 +84,10 @@ package struct Finisher: Duty {
         case again(String)
         /// Our own disk: the provider's work is not given up for that.
         case ours(String)
-        /// The provider's: there is no usable result.
-        case result(String)
+        /// There is nothing at that address.
+        case gone(String)
+        /// The provider's: what there is is no model.
+        case unusable(String)
     }
 
     private func collect(_ results: UpstreamResults, _ due: DueSlot, _ desk: any Desk) async -> Result<Home, Setback> {
@@ -76,15 +104,15 @@ package struct Finisher: Duty {
             if let setback = await fill(draft, from: results.model) { return .failure(setback) }
             switch await models.check(draft.path) {
             case .success: break
-            case .failure(.model(let why)): return .failure(.result("the result is no usable model: \(why)"))
+            case .failure(.model(let why)): return .failure(.unusable("the result is no usable model: \(why)"))
             case .failure(.files(let fault)): throw fault
             }
             let name: FileName
             if strips {
                 let bare = try shop.files.draft()
-                switch await models.strip(draft.path, to: bare.path) {
+                switch await models.strip(draft.path, into: bare.descriptor) {
                 case .success: break
-                case .failure(.model(let why)): return .failure(.result("its textures cannot be removed: \(why)"))
+                case .failure(.model(let why)): return .failure(.unusable("its textures cannot be removed: \(why)"))
                 case .failure(.files(let fault)): throw fault
                 }
                 name = try await models.keep(bare, in: shop.files).get()
@@ -97,7 +125,7 @@ package struct Finisher: Duty {
                     kind: .model, place: .kept(sha256: name.sha256), byteCount: byteCount(path),
                     contentType: "model/gltf-binary"),
                 cost: results.costMicrodollars ?? desk.cost(of: request),
-                adjustments: desk.adjustments(of: request))
+                adjustments: desk.adjustments(of: request) + results.notes)
             if wantsThumbnail { home.thumbnail = await thumbnail(results, path, due) }
             await upload(path, due)
             return .success(home)
@@ -113,13 +141,17 @@ package struct Finisher: Duty {
                 ? results.thumbnail.map {
                     Asset(kind: .thumbnail, place: .upstream(url: $0), byteCount: 0, contentType: "image/png")
                 } : nil,
-            cost: results.costMicrodollars, adjustments: [])
+            cost: results.costMicrodollars, adjustments: results.notes)
     }
 
     /// Nil when the draft holds the provider's file.
     private func fill(_ draft: borrowing Draft, from source: UpstreamResults.Source) async -> Setback? {
         switch source {
         case .bytes(let bytes):
+            do throws(FilesError) { try draft.write(bytes) } catch { return .ours("\(error)") }
+            return nil
+        case .file(let path):
+            guard let bytes = readFile(path) else { return .ours("the file is gone") }
             do throws(FilesError) { try draft.write(bytes) } catch { return .ours("\(error)") }
             return nil
         case .url(let url):
@@ -130,7 +162,7 @@ package struct Finisher: Duty {
             case .done: return nil
             case .later(let why): return .again("the result cannot be fetched now: \(why)")
             case .ours(let why): return .ours("the result cannot be fetched: \(why)")
-            case .never(let why): return .result("the result cannot be fetched: \(why)")
+            case .never(let why): return .gone("the result cannot be fetched: \(why)")
             }
         }
     }

@@ -32,25 +32,29 @@ package struct Poller: Duty {
         if let until = shop.board.takeLook(provider, at: now) {
             return await next(due, until: until)
         }
-        let job = Job(task: due.task, slot: due.slot, attempt: attempt)
-        let looked = await desk.look(job, handle)
-        let outcome = await record(looked, due, attempt, desk)
+        let looked = await desk.look(shop.job(due, attempt), handle)
+        let outcome = await record(looked, due, attempt, handle, desk)
         shop.tally.looked(provider, outcome)
         return outcome
     }
 
-    private func record(_ looked: Looked, _ due: DueSlot, _ attempt: Attempt, _ desk: any Desk) async -> Outcome {
+    private func record(
+        _ looked: Looked, _ due: DueSlot, _ attempt: Attempt, _ handle: UpstreamHandle, _ desk: any Desk
+    ) async -> Outcome {
         let now = shop.clock.now()
         let kind = RequestKind(due.task.request.parameters)
         switch looked {
         case .running(let percent, let status, let wait):
             let guess = percent ?? estimate(attempt, kind, desk, now: now)
             return await tell(.progressed(percent: guess, upstreamStatus: status, pollAt: at(due, wait, desk)), due)
-        case .done(let handle):
+        case .done(let results):
+            guard let knowing = await KnownResults.handle(handle, knowing: results, files: shop.files) else {
+                return await next(due, until: now + shop.settings.pace.wait(.seconds(10)))
+            }
             let took = now - (attempt.acceptedAt ?? attempt.beganAt)
             shop.board.change(desk.id) { $0.generationSucceeded(kind, after: took, at: now) }
             shop.tally.generated(desk.id, took: took)
-            return await tell(.ready(handle), due, persistently: true)
+            return await tell(.ready(knowing), due, persistently: true)
         case .trouble(let trouble, let evidence):
             shop.learn(trouble, evidence, from: desk.id, kind: kind, task: due.task.id, bySubmit: false)
             let others = !(await shop.route(due, spending: desk.id, at: now)).isHopeless

@@ -22,10 +22,17 @@ package struct Reconciler: Duty {
         guard let attempt = due.slot.attempt else { return .stale }
         guard shop.clock.now() < due.task.deadline else { return .stale }
         guard let desk = shop.desk(attempt.provider), desk.hasKey, desk.canReconcile else { return await wait(due) }
+        // While spending is paused, after a backup was restored say, nothing that could buy goes out.
+        guard !desk.reconcilesByResending || shop.store.health.paused == nil else { return await wait(due) }
         let now = shop.clock.now()
         if let until = shop.board.takeLook(desk.id, at: now) { return await shop.put(off: due, until: until) }
-        let job = Job(task: due.task, slot: due.slot, attempt: attempt)
-        let found = await desk.reconcile(job)
+        let inline = shop.settings.inputs.inline
+        guard
+            let way = shop.pictures.way(from: due.task.request.picture, takesBytes: desk.takesBytes, inline: inline),
+            case .have(let picture) = await shop.pictures.picture(
+                due.task.request.picture, by: way, until: due.task.deadline, shop: shop)
+        else { return await wait(due) }
+        let found = await desk.reconcile(shop.job(due, attempt), picture)
         let then = shop.clock.now()
         switch found {
         case .accepted(let handle):

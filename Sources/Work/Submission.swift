@@ -69,9 +69,10 @@ struct Submission: Sendable {
             let usual = shop.board[desk.id]?.usual(kind) ?? shop.settings.pace.wait(desk.typical(kind))
             let wait = shop.settings.pace.firstLook(usual: usual, calledBack: desk.callsBack, random: &random)
             (event, outcome) = (.accepted(handle, pollAt: now + wait), .accepted)
-        case .done(let handle):
+        case .done(let handle, let results):
             shop.board.change(desk.id) { $0.accepted(at: now) }
-            (event, outcome) = (.ready(handle), .ready)
+            let knowing = await KnownResults.handle(handle, knowing: results, files: shop.files)
+            (event, outcome) = (.ready(knowing ?? handle), .ready)
         case .trouble(let trouble, let evidence):
             shop.learn(trouble, evidence, from: desk.id, kind: kind, task: task.id, bySubmit: true)
             let others = !(await shop.route(due, spending: desk.id, at: now)).isHopeless
@@ -98,7 +99,7 @@ struct Submission: Sendable {
 extension Submitted {
     fileprivate var handle: UpstreamHandle? {
         switch self {
-        case .accepted(let handle), .done(let handle): handle
+        case .accepted(let handle), .done(let handle, _): handle
         case .trouble: nil
         }
     }
@@ -108,7 +109,7 @@ extension Outcome {
     /// What an event that ends an errand counts as.
     init(_ event: SlotEvent) {
         switch event {
-        case .began, .deferred: self = .deferred
+        case .began, .deferred, .handling: self = .deferred
         case .accepted: self = .accepted
         case .lost: self = .lost
         case .setBack: self = .refused

@@ -17,14 +17,13 @@ package final class Work: Sendable {
     private let cancels: Canceler
     private let running = Mutex<[Task<Void, Never>]>([])
 
-    /// `holds` says whether the store is in reconcile mode: then nothing is sent upstream.
-    package init(_ shop: Workshop, holds: @escaping @Sendable () -> Bool = { false }) {
+    package init(_ shop: Workshop) {
         self.shop = shop
         let settings = shop.settings
         looks = Poller(shop)
         cancels = Canceler(shop)
         let finishing = Finisher(shop, models: ModelWork(atOnce: settings.rendersAtOnce))
-        dispatcher = Loop(Dispatcher(shop, holds: holds), shop, width: settings.submitsAtOnce)
+        dispatcher = Loop(Dispatcher(shop), shop, width: settings.submitsAtOnce)
         poller = Loop(looks, shop, width: settings.looksAtOnce)
         finisher = Loop(finishing, shop, width: settings.fetchesAtOnce)
         reconciler = Loop(Reconciler(shop), shop, width: 16)
@@ -69,15 +68,19 @@ package final class Work: Sendable {
         for task in tasks { task.cancel() }
         for loop in loops { loop.alarm.ring() }
         for task in tasks { await task.value }
-        let loops = [dispatcher, reconciler, poller, finisher, canceler]
+        // Looks and downloads can be had again; what is being bought may arrive.
+        for loop in [poller, finisher, canceler, rescuer, reaper] { loop.errands.callOff() }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { for loop in loops { await loop.errands.drained() } }
+            group.addTask { await self.settled() }
             group.addTask { try? await Task.sleep(for: patience) }
             await group.next()
-            group.cancelAll()
             // A submit that still has no answer stays as it is in its row; the next run finds out.
+            group.cancelAll()
         }
     }
+
+    /// Returns when no errand is under way.
+    package func settled() async { for loop in loops { await loop.errands.drained() } }
 
     /// Called for every task a commit has changed, on the writer's queue: only rings.
     private func observe(_ task: GenerationTask) {

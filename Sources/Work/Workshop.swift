@@ -104,6 +104,13 @@ package final class Workshop: Sendable {
         return Verdict(pace: settings.pace, maxAttempts: settings.routing.maxAttempts)
     }
 
+    /// The job of an attempt under way.
+    func job(_ due: DueSlot, _ attempt: Attempt) -> Job {
+        let scale = settings.pace.scale
+        let age = attempt.acceptedAt.map { clock.now() - $0 } ?? .zero
+        return Job(task: due.task, slot: due.slot, attempt: attempt, age: scale > 0 ? age / scale : age)
+    }
+
     /// What trouble says about the provider itself, beyond the one slot.
     func learn(
         _ trouble: Trouble, _ evidence: Evidence, from provider: ProviderID, kind: RequestKind, task: TaskID,
@@ -113,6 +120,7 @@ package final class Workshop: Sendable {
         let pace = settings.pace
         tally.fault(provider, evidence.fault)
         board.change(provider) { standing in
+            (standing.lastFault, standing.lastFaultAt) = (evidence, now)
             switch trouble {
             case .input, .disputed: if bySubmit { standing.door.succeed(at: now) }
             case .account: standing.door.trip(at: now, because: evidence.message)

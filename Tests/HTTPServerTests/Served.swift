@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import HTTP
 import HTTPServer
@@ -20,8 +21,9 @@ struct TestHandler: HTTPHandler {
     }
 }
 
-/// Runs `body` with a server on a port of its own, and stops it afterwards.
-func withServer<R>(
+/// Runs `body` with a server on a port of its own, and stops it afterwards. Clients here block, so `body` gets a
+/// thread of its own: the few of the concurrency pool belong to the handlers.
+func withServer<R: Sendable>(
     _ handler: TestHandler = .echo, loops: Int = 1, _ change: (inout ServerConfiguration) -> Void = { _ in },
     body: (HTTPServer, UInt16) async throws -> R
 ) async throws -> R {
@@ -31,11 +33,27 @@ func withServer<R>(
     let server = HTTPServer(configuration: configuration, handler: handler)
     try server.start()
     defer { server.stop() }
-    return try await body(server, server.port() ?? 0)
+    return try await onOwnThread { try await body(server, server.port() ?? 0) }
+}
+
+/// Runs `body`, which may block, where it holds up nobody else.
+func onOwnThread<R: Sendable>(_ body: () async throws -> R) async rethrows -> R {
+    try await withTaskExecutorPreference(OwnThread()) { try await body() }
+}
+
+/// An executor with one thread, made for one task.
+private final class OwnThread: TaskExecutor {
+    private let queue = DispatchQueue(label: "test")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
 }
 
 /// A plain blocking socket, for saying exactly what a test wants to say.
-final class RawClient {
+/// Tests use one from one thread at a time, or send on one and receive on another, which a socket allows.
+final class RawClient: @unchecked Sendable {
     let descriptor: Int32
 
     init(port: UInt16, receiveBuffer: Int32? = nil) throws {
@@ -110,6 +128,25 @@ final class RawClient {
             all += piece
         }
     }
+
+    /// Leaves without goodbye: the other side gets a reset.
+    func reset() {
+        var abrupt = linger(l_onoff: 1, l_linger: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &abrupt, socklen_t(MemoryLayout<linger>.size))
+        shutdown(descriptor, Int32(SHUT_RD))
+        var unspecified = sockaddr()
+        unspecified.sa_family = sa_family_t(AF_UNSPEC)
+        // Connecting to nobody aborts the connection at once, while the descriptor stays ours.
+        connect(descriptor, &unspecified, socklen_t(MemoryLayout<sockaddr>.size))
+    }
+
+    /// Whether something can be read before `seconds` are over.
+    func isReadable(within seconds: Double) -> Bool {
+        var interest = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&interest, 1, Int32(seconds * 1000)) > 0
+    }
+
+    var hasReceivedNothing: Bool { buffered.isEmpty }
 
     func finishSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 
@@ -198,4 +235,14 @@ struct Received {
         guard bytes.count >= start + pattern.count else { return nil }
         return (start...bytes.count - pattern.count).first { bytes[$0..<$0 + pattern.count].elementsEqual(pattern) }
     }
+}
+
+/// A count that handlers and clients share.
+final class Tally: Sendable {
+    private let count = Atomic(0)
+
+    var value: Int { count.load(ordering: .sequentiallyConsistent) }
+
+    @discardableResult
+    func add(_ amount: Int = 1) -> Int { count.add(amount, ordering: .sequentiallyConsistent).newValue }
 }

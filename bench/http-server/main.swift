@@ -1,6 +1,7 @@
 // The server with the work of a status read behind it and nothing else of the gateway: a key looked up in a
 // dictionary, a task looked up in another, JSON written by hand. bench/http-vs-nginx.py measures it against nginx.
 import Dispatch
+import Glibc
 import HTTP
 import HTTPServer
 import JSON
@@ -64,6 +65,10 @@ let task = Task(id: arguments[3], status: "IN_PROGRESS", progress: 42, created: 
 let handler = StatusHandler(keys: [arguments[2]: 1], tasks: [task.id: task], file: arguments[4], fileSize: size)
 var configuration = ServerConfiguration(address)
 configuration.limits.requestsPerConnection = .max
+configuration.limits.connectionsPerAddress = .max
 let server = HTTPServer(configuration: configuration, handler: handler)
 try server.start()
+
+print("listening on port \(server.port() ?? 0)")
+fflush(nil)
 dispatchMain()

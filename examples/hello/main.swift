@@ -1,5 +1,6 @@
 // Hello, world, on the two targets HTTP and HTTPServer alone. Run it: swift run hello 127.0.0.1:8080
 import Dispatch
+import Glibc
 import HTTP
 import HTTPServer
 
@@ -15,4 +16,5 @@ guard let address = ListenAddress(CommandLine.arguments.dropFirst().first ?? "12
 let server = HTTPServer(configuration: ServerConfiguration(address), handler: Hello())
 try server.start()
 print("listening on port \(server.port() ?? 0)")
+fflush(nil)
 dispatchMain()

@@ -50,18 +50,25 @@ extension API {
         let limit = query.integer("limit", 1...500) ?? 100
         let cursor = query.text("cursor")
         try query.check()
-        let page = try await ask { () async throws(StoreError) in
+        let page = try await askPage { () async throws(StoreError) in
             try await store.accounts(cursor: cursor, limit: limit)
         }
-        return Self.list(page) { json, account in
-            json.object { $0.write(account, balance: store.balance(of: account.id)) }
+        var rows: [(Account, Wallet)] = []
+        for account in page.items {
+            let wallet = try await ask { () async throws(StoreError) in try await store.wallet(of: account.id) }
+            rows.append((account, wallet))
         }
+        return Self.list(Page(items: rows, next: page.next)) { json, row in json.object { $0.write(row.0, row.1) } }
     }
 
     @Sendable func showAccount(_ call: Call) async throws(Refusal) -> HTTPResponse {
-        let account = try await account(call)
+        try await shown(try await account(call))
+    }
+
+    private func shown(_ account: Account) async throws(Refusal) -> HTTPResponse {
+        let wallet = try await ask { () async throws(StoreError) in try await store.wallet(of: account.id) }
         var json = JSONWriter()
-        json.object { $0.write(account, balance: store.balance(of: account.id)) }
+        json.object { $0.write(account, wallet) }
         return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(json.bytes))
     }
 
@@ -99,9 +106,7 @@ extension API {
         }
         let detail = String(decoding: call.request.body.prefix(1024), as: UTF8.self)
         try await note(call, "accounts.change", "account:\(account.id)", detail)
-        var json = JSONWriter()
-        json.object { $0.write(account, balance: store.balance(of: account.id)) }
-        return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(json.bytes))
+        return try await shown(account)
     }
 
     /// The account in the path, by id or by name.
@@ -169,12 +174,15 @@ extension Fields {
 }
 
 extension JSONWriter {
-    mutating func write(_ account: Account, balance: Credits?) {
-        member("account_id", account.id.description)
+    mutating func write(_ account: Account, _ wallet: Wallet) {
+        member("id", account.id.description)
         member("name", account.name)
+        member("balance", wallet.balance.amount)
+        member("held", wallet.held.amount)
+        member("spent", wallet.spent.amount)
+        member("disabled", account.disabledAt != nil)
         member("created_at", account.createdAt.description)
         member("disabled_at", account.disabledAt?.description)
-        member("balance", balance?.amount)
         object("limits") { json in
             json.member("requests_per_minute", account.limits.requestsPerMinute)
             json.member("concurrent_tasks", account.limits.concurrentTasks)

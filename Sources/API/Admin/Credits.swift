@@ -23,7 +23,7 @@ extension API {
         let account = try await account(call)
         var fields = try Fields(call.request.body)
         let amount = fields.required("amount") { $0.credits("amount", from: 1) }
-        let reference = fields.required("reference") { $0.text("reference", lengths: 1...200) }
+        let reference = fields.required("reference") { $0.text("reference", bytes: 1...255) }
         fields.refuse(allBut: ["amount", "reference"])
         try fields.check()
         guard let amount, let reference else { throw .broken("a grant without amount passed its checks") }
@@ -49,7 +49,7 @@ extension API {
         var fields = try Fields(call.request.body)
         let amount = fields.required("amount") { $0.credits("amount", from: -Credits.limit) }
         if amount == .zero { fields.fault(FieldFault("amount", "amount must not be 0.")) }
-        let reason = fields.required("reason") { $0.text("reason", lengths: 1...500) }
+        let reason = fields.required("reason") { $0.text("reason", bytes: 1...255) }
         fields.refuse(allBut: ["amount", "reason"])
         try fields.check()
         guard let amount, let reason else { throw .broken("an adjustment without amount passed its checks") }
@@ -57,7 +57,6 @@ extension API {
         let posting = try await ask { () async throws(StoreError) in
             try await store.adjust(amount, account: account.id, reason: reason, by: actor, now: call.now)
         }
-        try await note(call, "credits.adjust", "account:\(account.id)", "\(amount), \(reason)")
         return Self.moved(posting, status: .created, isReplay: false)
     }
 
@@ -94,7 +93,7 @@ extension API {
             guard let violation = report.violation else { return json.null() }
             json.object {
                 $0.member("invariant", violation.invariant)
-                $0.member("posting", violation.sequence)
+                $0.member("sequence", violation.sequence)
                 $0.member("message", violation.message)
             }
         }

@@ -18,12 +18,13 @@ extension API {
         Endpoint(.get, "/admin/v1/audit", .operating, .later(API.readAudit), .readAudit),
         Endpoint(.post, "/admin/v1/backup", .operating, body: .json, .later(API.backUp), .backUp),
         Endpoint(.post, "/admin/v1/reload", .operating, .later(API.reload), .reload),
+        Endpoint(.post, "/admin/v1/release", .operating, .later(API.release), .release),
     ]
 
     @Sendable func surveyProviders(_ call: Call) async throws(Refusal) -> HTTPResponse {
         Self.list(Page(items: around.providers(), next: nil)) { json, view in
             json.object { json in
-                json.member("provider", view.id.rawValue)
+                json.member("id", view.id.rawValue)
                 json.member("name", view.name)
                 json.member("enabled", view.isEnabled)
                 json.member("breaker", view.breaker.rawValue)
@@ -32,14 +33,8 @@ extension API {
                 json.member("typical_seconds", view.typicalDuration.map { $0.components.seconds })
                 json.member("cost_microdollars", view.costMicrodollars)
                 json.member("note", view.note)
-                json.key("last_fault")
-                guard let fault = view.lastFault else { return json.null() }
-                json.object {
-                    $0.member("fault", fault.fault)
-                    $0.member("message", fault.message)
-                    $0.member("http_status", fault.status)
-                    $0.member("at", view.lastFaultAt?.description)
-                }
+                json.member("last_fault", view.lastFault.map { "\($0.fault): \($0.message)" })
+                json.member("last_fault_at", view.lastFaultAt?.description)
             }
         }
     }
@@ -87,20 +82,24 @@ extension API {
     /// By provider and day; the last 30 days unless the query says otherwise.
     @Sendable func readStatistics(_ call: Call) async throws(Refusal) -> HTTPResponse {
         var query = QueryFields(call.request)
-        let until = query.moment("until") ?? call.now
+        let until = query.moment("until") ?? call.now + .milliseconds(1)
         let since = query.moment("since") ?? until - .seconds(30 * 86_400)
         try query.check()
-        let rows = try act(await around.acts.statistics(since, until))
+        let rows = try await ask { () async throws(StoreError) in
+            try await store.statistics(since: since, until: until)
+        }
         return Self.list(Page(items: rows, next: nil)) { json, row in
             json.object {
-                $0.member("day", row.day)
+                let midnight = Instant(milliseconds: row.day * 86_400_000)
+                $0.member("day", String(midnight.description.prefix(10)))
                 $0.member("provider", row.provider.rawValue)
-                $0.member("tasks", row.tasks)
-                $0.member("finished", row.finished)
+                $0.member("attempts", row.attempts)
+                $0.member("succeeded", row.succeeded)
+                $0.member("refused", row.refused)
                 $0.member("failed", row.failed)
-                $0.member("success_rate", row.tasks == 0 ? nil : Double(row.finished) / Double(row.tasks))
-                $0.member("p50_seconds", row.p50Seconds)
-                $0.member("p95_seconds", row.p95Seconds)
+                $0.member("success_rate", row.attempts == 0 ? nil : Double(row.succeeded) / Double(row.attempts))
+                $0.member("p50_seconds", row.p50?.inSeconds)
+                $0.member("p95_seconds", row.p95?.inSeconds)
                 $0.member("credits", row.credits.amount)
                 $0.member("cost_microdollars", row.costMicrodollars)
                 $0.member("unknown_costs", row.unknownCosts)
@@ -113,8 +112,10 @@ extension API {
         let limit = query.integer("limit", 1...500) ?? 100
         let cursor = query.text("cursor")
         try query.check()
-        let page = try act(await around.acts.audit(cursor, limit))
-        return Self.list(Page(items: page.entries, next: page.next)) { json, entry in
+        let page = try await askPage { () async throws(StoreError) in
+            try await store.audit(cursor: cursor, limit: limit)
+        }
+        return Self.list(page) { json, entry in
             json.object {
                 $0.member("at", entry.at.description)
                 $0.member("actor", entry.actor)
@@ -147,5 +148,16 @@ extension API {
         var json = JSONWriter()
         json.object { $0.array("changed") { for name in changed { $0.string(name) } } }
         return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(json.bytes))
+    }
+
+    /// A restored backup buys nothing until somebody has looked at what it had under way: now they have.
+    @Sendable func release(_ call: Call) async throws(Refusal) -> HTTPResponse {
+        guard store.reconciling != nil else {
+            throw .conflict(code: "nothing_to_release", message: "This gateway is not waiting after a restore.")
+        }
+        let actor = call.actor
+        try await ask { () async throws(StoreError) in try await store.endReconciliation(by: actor, now: call.now) }
+        around.wake()
+        return Self.said("Released: work goes on.")
     }
 }

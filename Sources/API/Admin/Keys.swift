@@ -21,7 +21,7 @@ extension API {
         let scope = fields.word("scope", Scope.self) ?? .user
         let label = fields.text("label", lengths: 0...128) ?? ""
         let life = fields.integer("expires_in", 1...(10 * 366 * 86_400))
-        let cap = fields.credits("spend_cap")
+        let cap = fields.credits("spend_cap", from: 1)
         fields.refuse(allBut: ["scope", "label", "expires_in", "spend_cap"])
         try fields.check()
         let made = try await ask { () async throws(StoreError) in
@@ -86,7 +86,7 @@ extension JSONWriter {
         member("account_id", key.account.description)
         member("scope", key.scope.rawValue)
         member("label", key.label)
-        member("hint", "\(key.scope.tokenPrefix)…\(key.lastFour)")
+        member("last_four", key.lastFour)
         member("created_at", key.createdAt.description)
         member("expires_at", key.expiresAt?.description)
         member("revoked_at", key.revokedAt?.description)

@@ -4,7 +4,8 @@ import JSON
 import Store
 
 extension API {
-    static let administration = adminAccounts + adminKeys + adminCredits + adminTasks + adminProviders + adminHouse
+    static let administration =
+        adminAccounts + adminKeys + adminCredits + adminTasks + adminWebhooks + adminProviders + adminHouse
 
     static let adminTasks: [Endpoint] = [
         Endpoint(.get, "/admin/v1/tasks", .operating, .later(API.searchTasks), .searchTasks),
@@ -27,12 +28,16 @@ extension API {
             owner = account.id
         }
         let account = owner
-        let page = try await ask { () async throws(StoreError) in try await store.tasks(of: account, filter) }
+        let page = try await askPage { () async throws(StoreError) in try await store.tasks(of: account, filter) }
+        var names: [AccountID: String] = [:]
+        for id in Set(page.items.map(\.account)) {
+            names[id] = try await ask { () async throws(StoreError) in try await store.account(id) }?.name
+        }
         return Self.list(page) { json, task in
             json.object {
+                $0.member("account", names[task.account])
                 $0.member("account_id", task.account.description)
-                $0.key("task")
-                $0.raw(utf8: status.render(task))
+                status.write(task, to: &$0)
             }
         }
     }

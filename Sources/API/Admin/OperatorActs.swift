@@ -16,14 +16,6 @@ package struct OperatorActs: Sendable {
     package var resolve: @Sendable (TaskID, Resolution) async -> Result<String, ActRefusal> = { _, _ in
         .failure(.notHere)
     }
-    /// Tasks, money and times by provider and day.
-    package var statistics:
-        @Sendable (_ since: Instant, _ until: Instant) async -> Result<[StatisticsRow], ActRefusal> =
-            { _, _ in .failure(.notHere) }
-    /// The audit log, newest first.
-    package var audit: @Sendable (_ cursor: String?, _ limit: Int) async -> Result<AuditPage, ActRefusal> = { _, _ in
-        .failure(.notHere)
-    }
 
     package init() {}
 }
@@ -40,8 +32,8 @@ package enum ActRefusal: Error, Hashable, Sendable {
 package enum Resolution: String, Sendable, CaseIterable {
     /// It was not bought: send it again.
     case resubmit
-    /// Give up: fail it and give the credits back.
-    case refund
+    /// Give up: the task fails and the credits come back.
+    case fail
 }
 
 package struct ProviderTest: Hashable, Sendable {
@@ -56,62 +48,6 @@ package struct ProviderTest: Hashable, Sendable {
         self.message = message
         self.milliseconds = milliseconds
         self.balance = balance
-    }
-}
-
-package struct StatisticsRow: Hashable, Sendable {
-    package let day: String
-    package let provider: ProviderID
-    package let tasks: Int
-    package let finished: Int
-    package let failed: Int
-    package let p50Seconds: Double?
-    package let p95Seconds: Double?
-    package let credits: Credits
-    package let costMicrodollars: Int64
-    /// Attempts whose cost no upstream has told.
-    package let unknownCosts: Int
-
-    package init(
-        day: String, provider: ProviderID, tasks: Int, finished: Int, failed: Int, p50Seconds: Double?,
-        p95Seconds: Double?, credits: Credits, costMicrodollars: Int64, unknownCosts: Int
-    ) {
-        self.day = day
-        self.provider = provider
-        self.tasks = tasks
-        self.finished = finished
-        self.failed = failed
-        self.p50Seconds = p50Seconds
-        self.p95Seconds = p95Seconds
-        self.credits = credits
-        self.costMicrodollars = costMicrodollars
-        self.unknownCosts = unknownCosts
-    }
-}
-
-package struct AuditPage: Sendable {
-    package struct Entry: Hashable, Sendable {
-        package let at: Instant
-        package let actor: String
-        package let act: String
-        package let subject: String
-        package let detail: String
-
-        package init(at: Instant, actor: String, act: String, subject: String, detail: String) {
-            self.at = at
-            self.actor = actor
-            self.act = act
-            self.subject = subject
-            self.detail = detail
-        }
-    }
-
-    package let entries: [Entry]
-    package let next: String?
-
-    package init(entries: [Entry], next: String?) {
-        self.entries = entries
-        self.next = next
     }
 }
 

@@ -61,7 +61,7 @@ extension Operation {
         "searchTasks", tag, "Tasks of all accounts",
         query: [
             Item("account", #"{"type":"string"}"#, "Only this account's, by id or name."), .status, .provider, .since,
-            .cursor, .limit,
+            Item("state", #"{"type":"string"}"#, "The same as status."), .cursor, .limit,
         ], success: [.json("Page", "One page.")])
 
     static let showTask = Operation(
@@ -77,8 +77,16 @@ extension Operation {
 
     static let resolveTask = Operation(
         "resolveTask", tag, "Decide about an unknown outcome",
-        "`resubmit`: it was not bought, send it again. `refund`: give up and give the credits back.",
+        "`resubmit`: it was not bought, send it again. `fail`: give up and give the credits back.",
         request: "Resolution", success: [.json("Message", "Done.")], errors: [409])
+
+    static let surveyWebhooks = Operation(
+        "surveyWebhooks", tag, "What waits to be told, and every endpoint",
+        success: [.json(#"{"type":"object","required":["backlog","endpoints"]}"#, "The backlog and the endpoints.")])
+
+    static let replayWebhooks = Operation(
+        "replayWebhooks", tag, "Send again what had no success at an endpoint", request: "Replay",
+        success: [.json(#"{"type":"object","required":["replayed"]}"#, "How many are sent again.")], errors: [409])
 
     static let surveyProviders = Operation(
         "surveyProviders", tag, "Providers with health, load, cost and last fault",
@@ -113,4 +121,9 @@ extension Operation {
     static let reload = Operation(
         "reload", tag, "Read the configuration again, all of it or none",
         success: [.json("Reloaded", "What changed.")], errors: [409])
+
+    static let release = Operation(
+        "release", tag, "Let a restored backup buy again",
+        "After a restore nothing is sent to providers until an operator has looked at what was under way.",
+        success: [.json("Message", "Released.")], errors: [409])
 }

@@ -57,6 +57,7 @@ enum Schemas {
                 "cost":{"type":"object","description":"When include_cost was true.","properties":{
                 "credits_charged":{"type":"integer"},"credits_settled":{"type":"integer"},"credits_refunded":{"type":"integer"}}},
                 "failed_results":{"type":"array","items":{"type":"object"}},
+                "upload":{"type":"string","description":"What became of upload_url."},
                 "upstream_status":{"type":["string","null"]},"checked_at":{"type":["string","null"]},
                 "queue_position":{"type":["integer","null"]},"eta_seconds":{"type":["integer","null"]}},
                 "example":{"status":"FINISHED","progress":100,"failure_reason":null,"results":[{
@@ -117,12 +118,12 @@ enum Schemas {
             (
                 "Posting",
                 """
-                {"type":"object","required":["posting","kind","from","to","amount","at"],"properties":{
-                "posting":{"type":"integer"},"kind":{"type":"string","enum":["grant","hold","settle","refund","adjust"]},
-                "from":{"type":"string"},"to":{"type":"string"},"amount":{"type":"integer","minimum":1},
+                {"type":"object","required":["sequence","kind","debit","credit","amount","at"],"properties":{
+                "sequence":{"type":"integer"},"kind":{"type":"string","enum":["grant","hold","settle","refund","adjust"]},
+                "debit":{"type":"string"},"credit":{"type":"string"},"amount":{"type":"integer","minimum":1},
                 "at":{"type":"string","format":"date-time"},"task_id":{"type":["string","null"]},
                 "slot":{"type":["integer","null"]},"item":{"type":["string","null"]},
-                "reference":{"type":["string","null"]},"balance_after":{"type":"integer"},"number":{"type":"integer"}}}
+                "reference":{"type":["string","null"]},"balance_after":{"type":"integer"},"account_sequence":{"type":"integer"}}}
                 """
             ),
             (
@@ -218,10 +219,11 @@ enum Schemas {
             (
                 "AdminAccount",
                 """
-                {"type":"object","required":["account_id","name","created_at","limits"],"properties":{
-                "account_id":{"type":"string","format":"uuid"},"name":{"type":"string"},
+                {"type":"object","required":["id","name","balance","held","spent","disabled","created_at","limits"],"properties":{
+                "id":{"type":"string","format":"uuid"},"name":{"type":"string"},
                 "created_at":{"type":"string","format":"date-time"},"disabled_at":{"type":["string","null"]},
-                "balance":{"type":["integer","null"]},"limits":{"type":"object"}}}
+                "balance":{"type":"integer"},"held":{"type":"integer"},
+                "spent":{"type":"integer"},"disabled":{"type":"boolean"},"limits":{"type":"object"}}}
                 """
             ),
             (
@@ -241,7 +243,7 @@ enum Schemas {
                 "scope":{"type":"string","enum":["user","read","admin"],"default":"user"},
                 "label":{"type":"string","maxLength":128},
                 "expires_in":{"type":"integer","minimum":1,"maximum":316224000},
-                "spend_cap":{"type":"integer","minimum":0}}}
+                "spend_cap":{"type":"integer","minimum":1}}}
                 """
             ),
             (
@@ -264,14 +266,14 @@ enum Schemas {
                 """
                 {"type":"object","required":["amount","reference"],"additionalProperties":false,"properties":{
                 "amount":{"type":"integer","minimum":1,"maximum":9007199254740991},
-                "reference":{"type":"string","minLength":1,"maxLength":200}}}
+                "reference":{"type":"string","minLength":1,"maxLength":255}}}
                 """
             ),
             (
                 "CreditAdjustment",
                 """
                 {"type":"object","required":["amount","reason"],"additionalProperties":false,"properties":{
-                "amount":{"type":"integer","not":{"const":0}},"reason":{"type":"string","minLength":1,"maxLength":500}}}
+                "amount":{"type":"integer","not":{"const":0}},"reason":{"type":"string","minLength":1,"maxLength":255}}}
                 """
             ),
             (
@@ -287,7 +289,15 @@ enum Schemas {
                 "Resolution",
                 """
                 {"type":"object","required":["action"],"additionalProperties":false,"properties":{
-                "action":{"type":"string","enum":["resubmit","refund"]}}}
+                "action":{"type":"string","enum":["resubmit","fail"]}}}
+                """
+            ),
+            (
+                "Replay",
+                """
+                {"type":"object","required":["endpoint"],"additionalProperties":false,"properties":{
+                "endpoint":{"type":"string","format":"uuid"},"since":{"type":"string","format":"date-time"},
+                "until":{"type":"string","format":"date-time"}}}
                 """
             ),
             (

@@ -16,6 +16,10 @@ extension Document {
         }
         extensionsUsed = try root.strings("extensionsUsed")
         extensionsRequired = try root.strings("extensionsRequired")
+        for names in [extensionsUsed, extensionsRequired] where names.count > Self.mostExtensions {
+            throw GLBFault(
+                .badDocument, "the file names \(names.count) extensions; at most \(Self.mostExtensions) are read")
+        }
         for name in extensionsRequired where !extensionsUsed.contains(name) {
             remarks.append("extensionsRequired names \(name), which extensionsUsed does not")
         }
@@ -85,6 +89,9 @@ extension Document {
         self.materials = materials
         self.remarks = remarks
     }
+
+    /// More than there are.
+    private static let mostExtensions = 256
 
     /// glTF asks for unique names (2.7); a doubled one would leave readers to disagree about the model.
     private static func parse(_ bytes: [UInt8], _ limits: GLBLimits) throws(GLBFault) -> JSONObject {

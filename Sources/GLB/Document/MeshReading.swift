@@ -31,10 +31,17 @@ extension Document.Primitive {
         try check(part.path, accessors)
     }
 
+    /// WebGL guarantees sixteen; they are looked up one by one, which a hundred thousand would make slow.
+    private static let mostAttributes = 64
+
     private static func attributes(
         _ part: JSONPart, accessors: [Accessor]
     ) throws(GLBFault) -> [(name: String, accessor: Int)] {
         var attributes: [(name: String, accessor: Int)] = []
+        guard part.object.count <= mostAttributes else {
+            throw GLBFault(
+                .badDocument, "\(part.path) has \(part.object.count) attributes; at most \(mostAttributes) are read")
+        }
         for name in part.object.names {
             if let accessor = try part.reference(name, into: "accessors", count: accessors.count) {
                 attributes.append((name, accessor))

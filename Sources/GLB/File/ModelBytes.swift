@@ -63,10 +63,20 @@ final class ModelBytes {
         }
     }
 
-    /// A copy of a range that is known to be small.
+    /// A copy of a range.
     func bytes(at offset: Int, count: Int) throws(GLBFault) -> [UInt8] {
-        let block = Block<UInt8>(count: count)
-        try read(at: offset, into: block.raw)
-        return Array(block.elements)
+        guard count <= self.count else {
+            throw GLBFault(.truncated, "\(count) bytes are wanted at \(offset) of a file of \(self.count)")
+        }
+        var fault: GLBFault?
+        let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, initialized in
+            let target = UnsafeMutableRawBufferPointer(start: buffer.baseAddress, count: count)
+            do throws(GLBFault) {
+                try read(at: offset, into: target)
+                initialized = count
+            } catch { fault = error }
+        }
+        if let fault { throw fault }
+        return bytes
     }
 }

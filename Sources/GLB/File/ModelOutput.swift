@@ -4,7 +4,8 @@
     import Musl
 #endif
 
-/// A model file being written. What was begun and not finished is removed.
+/// A model file being written. It must be new, so that what is removed when it was begun and not finished can only
+/// be what was made here.
 struct ModelOutput: ~Copyable {
     private let path: String
     private let descriptor: Int32
@@ -12,11 +13,13 @@ struct ModelOutput: ~Copyable {
     private(set) var count = 0
 
     init(path: String) throws(GLBFault) {
-        self.path = path
-        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        // Nothing is stored before the file is made: a value that is whole has its deinit run even by a throw.
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw GLBFault(.unwritable, "the stripped model cannot be created: \(String(cString: strerror(errno)))")
         }
+        self.path = path
+        self.descriptor = descriptor
     }
 
     deinit {

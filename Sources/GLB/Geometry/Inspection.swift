@@ -13,19 +13,18 @@ struct Inspection {
     init(_ model: Model) throws(GLBFault) {
         let document = model.document
         try countAndLimit(model)
-        var seenIndices: [Int: Int] = [:]
-        for mesh in document.meshes {
-            for primitive in mesh.primitives {
-                guard let position = primitive.attribute("POSITION") else { continue }
-                let accessor = document.accessors[position]
-                if boxes[position] == nil, primitive.isReadable(in: document) { try inspectPositions(model, accessor) }
-                guard let indices = primitive.indices, primitive.isReadable(in: document) else { continue }
-                // The same indices may serve several sets of vertices; the smallest one decides.
-                if seenIndices[indices].map({ accessor.count >= $0 }) != true {
-                    try Self.inspectIndices(model, document.accessors[indices], vertices: accessor.count)
-                    seenIndices[indices] = accessor.count
-                }
+        // The same indices may serve several sets of vertices; the smallest one decides.
+        var vertexCounts: [Int: Int] = [:]
+        for primitive in document.meshes.flatMap(\.primitives) where primitive.isReadable(in: document) {
+            guard let position = primitive.attribute("POSITION") else { continue }
+            let accessor = document.accessors[position]
+            if boxes[position] == nil { try inspectPositions(model, accessor) }
+            if let indices = primitive.indices {
+                vertexCounts[indices] = min(vertexCounts[indices] ?? accessor.count, accessor.count)
             }
+        }
+        for (indices, vertices) in vertexCounts.sorted(by: { $0.key < $1.key }) {
+            try Self.inspectIndices(model, document.accessors[indices], vertices: vertices)
         }
     }
 

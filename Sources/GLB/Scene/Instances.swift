@@ -13,6 +13,7 @@ extension Document {
         var instances: [Instance] = []
         // A scene may name a node and its child both as roots, so the forest alone does not bound the walk.
         var visits = 0
+        var shown = 0
         while let (index, parent) = waiting.popLast() {
             visits += 1
             guard visits <= 4 * nodes.count else {
@@ -24,10 +25,11 @@ extension Document {
                 throw GLBFault(.notFinite, "the place of node \(index) is not finite")
             }
             if let mesh = node.mesh {
+                shown += meshes[mesh].primitives.count
+                guard shown <= Self.mostInstances else {
+                    throw GLBFault(.tooLarge, "the scene shows more than \(Self.mostInstances) parts")
+                }
                 for primitive in meshes[mesh].primitives where primitive.attribute("POSITION") != nil {
-                    guard instances.count < Self.mostInstances else {
-                        throw GLBFault(.tooLarge, "the scene shows more than \(Self.mostInstances) parts")
-                    }
                     instances.append(Instance(mesh: mesh, primitive: primitive, transform: world))
                 }
             }

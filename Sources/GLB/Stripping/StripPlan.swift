@@ -33,6 +33,8 @@ struct StripPlan {
     }
 
     private(set) var pieces: [Piece] = []
+    /// The primitives that normals are computed over, by their positions.
+    private(set) var users: [Int: [Document.Primitive]] = [:]
     private var placed: [Key: Int] = [:]
     private let document: Document
     private let inspection: Inspection
@@ -41,6 +43,9 @@ struct StripPlan {
         try Self.refuse(model.document)
         document = model.document
         self.inspection = inspection
+        for primitive in document.meshes.flatMap(\.primitives) {
+            if let position = primitive.attribute("POSITION") { users[position, default: []].append(primitive) }
+        }
     }
 
     /// Geometry that could only be copied wrongly is refused rather than bent.
@@ -96,6 +101,8 @@ struct StripPlan {
         root["buffers"] = [["byteLength": .index(byteCount)]]
         return .object(root)
     }
+
+    func box(_ positions: Accessor) -> BoundingBox? { inspection.boxes[positions.index] }
 
     /// The binary chunk's length; each piece begins at a multiple of four.
     var byteCount: Int { pieces.reduce(0) { $0 + $1.byteCount + Container.padding($1.byteCount) } }

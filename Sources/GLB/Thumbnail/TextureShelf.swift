@@ -4,10 +4,12 @@ struct TextureShelf {
     private let side: Int
     private var images: [Int: TextureImage] = [:]
     private var pixelsLeft: Int
+    private var bytesLeft: Int
 
     init(_ model: Model) {
         self.model = model
         pixelsLeft = 2 * model.limits.texture.pixels
+        bytesLeft = model.limits.workingBytes / 4
         // A sheet twice as wide as the sampled screen shows all there is to see; many sheets share the room.
         let count = Set(model.document.materials.compactMap { $0.texture?.texture }).count
         side = count <= 4 ? 2048 : count <= 16 ? 1024 : 256
@@ -24,6 +26,8 @@ struct TextureShelf {
             throw GLBFault(.badTexture, "textures[\(use.texture)] has no picture of a kind that is known here")
         }
         let image = TextureImage(try decode(index), side: side, wrapS: texture.wrapS, wrapT: texture.wrapT)
+        bytesLeft -= image.byteCount
+        guard bytesLeft >= 0 else { throw GLBFault(.tooLarge, "the model has too many textures to be drawn") }
         images[use.texture] = image
         return image
     }

@@ -1,5 +1,6 @@
 import Domain
 import HTTP
+import Providers
 
 /// All that the operator decided, as one value: made once from the embedded defaults, a file, the environment and the
 /// flags, with all mistakes reported together, and replaced whole on a reload.
@@ -29,7 +30,7 @@ package struct Configuration: Sendable {
     package internal(set) var trustedProxies: [AddressRange] = []
     package internal(set) var corsOrigins: [String] = []
     package internal(set) var logging = Logging()
-    package internal(set) var retention = Retention()
+    package internal(set) var retention = Lifetimes()
     package internal(set) var backsUpBeforeUpgrade = false
     package internal(set) var drain = Duration.zero
 
@@ -150,7 +151,7 @@ package struct Configuration: Sendable {
         package var requestsEvery = 0
     }
 
-    package struct Retention: Hashable, Sendable {
+    package struct Lifetimes: Hashable, Sendable {
         package var tasks = Duration.zero
         package var events = Duration.zero
     }

@@ -1,5 +1,6 @@
 import Defaults
 import Domain
+import Providers
 
 /// What settings are read from, least important first. Values, so that a test can say what the world is like.
 package struct ConfigurationSources: Sendable {

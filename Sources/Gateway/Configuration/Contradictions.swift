@@ -1,4 +1,5 @@
 import Domain
+import Providers
 
 extension Configuration {
     /// What is wrong with values that are right one by one.
@@ -19,7 +20,8 @@ extension Configuration {
                 let variable = Self.keyVariables[id] ?? "an environment variable"
                 let place = name.map { " (enabled by \($0.origin))" } ?? ""
                 fault(
-                    key, "\(id) is enabled\(place) but has no key; set \(variable) in the environment, or "
+                    key,
+                    "\(id) is enabled\(place) but has no key; set \(variable) in the environment, or "
                         + "\(variable)_FILE to a file that holds it")
             }
         }

@@ -1,14 +1,6 @@
-/// Text that must never be shown: printing, interpolating or dumping it gives `***`. Whoever sends it asks for
-/// `revealed`, which is easy to search for.
-package struct Secret: Hashable, Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    package let revealed: String
+import Providers
 
-    package init(_ revealed: String) { self.revealed = revealed }
-
-    package var description: String { "***" }
-    package var debugDescription: String { "***" }
-    package var customMirror: Mirror { Mirror(self, children: [:]) }
-
+extension Secret {
     /// Why this cannot be a real key, in words for the operator; nil when it can.
     var weakness: String? {
         if revealed.isEmpty { return "is empty" }

@@ -1,5 +1,6 @@
 import Domain
 import HTTP
+import Providers
 
 /// One row of the configuration: its name, what it may be, and where its value goes. Decoding, checking, the refusal
 /// of unknown keys, `check` and the help text are all read from these rows.

@@ -12,7 +12,7 @@ extension Setting {
 
     private static let house: [Setting] = [
         texts("listen", .address, restart: true) { $0.listen = $1 },
-        text("public_url", .httpURL) { $0.publicURL = $1.withoutSlash }.orNull,
+        text("public_url", .httpURL, restart: true) { $0.publicURL = $1.withoutSlash }.orNull,
         text("data_dir", .path, restart: true) { $0.dataDirectory = $1 },
         flag("first_run.enabled", restart: true) { $0.firstRun.isEnabled = $1 }.orNull,
         text("first_run.account", .any, restart: true) { $0.firstRun.account = $1 },

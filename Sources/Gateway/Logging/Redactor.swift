@@ -1,3 +1,5 @@
+import Providers
+
 /// Keeps secrets out of text that leaves the process: those it was told of, and whatever is shaped like one of ours.
 /// The last line of defence, for no secret should come this far.
 package struct Redactor: Sendable {

@@ -1,0 +1,80 @@
+import Domain
+import HTTP
+import JSON
+import Store
+
+extension API {
+    static let adminWebhooks: [Endpoint] = [
+        Endpoint(.get, "/admin/v1/webhooks", .operating, .later(API.surveyWebhooks), .surveyWebhooks),
+        Endpoint(
+            .post, "/admin/v1/webhooks/replay", .operating, body: .json, .later(API.replayWebhooks), .replayWebhooks),
+    ]
+
+    /// What waits to be told, and every account's endpoints.
+    @Sendable func surveyWebhooks(_ call: Call) async throws(Refusal) -> HTTPResponse {
+        let backlog = try await ask { () async throws(StoreError) in try await store.webhookBacklog() }
+        var rows: [(account: Account, endpoint: WebhookEndpoint)] = []
+        try await eachAccount { account throws(Refusal) in
+            let own = try await ask { () async throws(StoreError) in try await store.endpoints(of: account.id) }
+            rows += own.map { (account, $0) }
+            return true
+        }
+        var json = JSONWriter()
+        json.object { json in
+            json.object("backlog") {
+                $0.member("pending", backlog.pending)
+                $0.member("oldest", backlog.oldest?.description)
+            }
+            json.array("endpoints") { json in
+                for row in rows {
+                    json.object {
+                        $0.member("account", row.account.name)
+                        $0.write(row.endpoint)
+                    }
+                }
+            }
+        }
+        return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(json.bytes))
+    }
+
+    /// Sends again what had no success at an endpoint, whoever's it is; of the last 14 days unless said otherwise.
+    @Sendable func replayWebhooks(_ call: Call) async throws(Refusal) -> HTTPResponse {
+        var fields = try Fields(call.request.body)
+        let id = fields.required("endpoint") { $0.text("endpoint", lengths: 36...36) }.flatMap { EndpointID($0) }
+        let since = fields.moment("since") ?? call.now - .seconds(14 * 86_400)
+        let until = fields.moment("until") ?? call.now
+        fields.refuse(allBut: ["endpoint", "since", "until"])
+        try fields.check()
+        guard let id else { throw .notFound("endpoint") }
+        var owner: AccountID?
+        try await eachAccount { account throws(Refusal) in
+            let found = try await ask { () async throws(StoreError) in
+                try await store.endpoint(id, account: account.id)
+            }
+            if found != nil { owner = account.id }
+            return found == nil
+        }
+        guard let owner else { throw .notFound("endpoint") }
+        let count = try await ask { () async throws(StoreError) in
+            try await store.recover(id, account: owner, since: since, until: until, now: call.now)
+        }
+        around.webhooks?.wake()
+        try await note(call, "webhooks.replay", "endpoint:\(id)", "\(count) deliveries")
+        var json = JSONWriter()
+        json.object { $0.member("replayed", count) }
+        return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(json.bytes))
+    }
+
+    /// Visits accounts page by page until `visit` says false.
+    func eachAccount(_ visit: (Account) async throws(Refusal) -> Bool) async throws(Refusal) {
+        var cursor: String?
+        repeat {
+            let from = cursor
+            let page = try await ask { () async throws(StoreError) in
+                try await store.accounts(cursor: from, limit: 500)
+            }
+            for account in page.items where !(try await visit(account)) { return }
+            cursor = page.next
+        } while cursor != nil
+    }
+}

@@ -1,0 +1,84 @@
+import API
+import Domain
+import Files
+import HTTP
+import HTTPClient
+import HTTPServer
+import Store
+import Synchronization
+import Webhooks
+import Work
+
+extension House {
+    /// What the front is given of the rest of the house, as functions.
+    func surroundings() -> Surroundings {
+        let (work, sender, clock, log) = (work, sender, clock, log)
+        var around = Surroundings(
+            now: { clock.now() }, digest: Digests.sha256, sign: { [signer] in signer.sign($0) }, files: files,
+            inspect: { bytes in
+                switch PictureLook(bytes) {
+                case .not(let why): .failure(PictureFault(why))
+                case .picture(let format, let width, let height):
+                    .success(PictureFacts(format: format, width: width, height: height))
+                }
+            },
+            objection: { [weak self] url in
+                guard let self else { return nil }
+                do throws(URLFault) {
+                    _ = try CheckedURL(url, egress: configuration.egress(own: listeners))
+                    return nil
+                } catch {
+                    return error.description
+                }
+            })
+        around.route = { request, limits in
+            let route = work.shop.route(request, allowed: limits.providers, at: clock.now())
+            return RouteChoices(route, request, work.shop).all
+        }
+        around.providers = { [weak self] in self?.providerViews() ?? [] }
+        around.estimate = { task, now in TimeLeft(work.shop.board.standings()).of(task, at: now) }
+        around.callback = { provider, token, headers, body in
+            await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
+        }
+        around.problems = { [weak self] in self?.readiness().problems ?? [] }
+        around.metrics = { [weak self] in self?.metrics().bytes ?? [] }
+        around.report = { message, request in log(.error, message, request: request) }
+        around.acts = operatorActs()
+        around.webhooks = WebhookActs(
+            makeSecret: { scheme, now in
+                var random = SystemRandomNumberGenerator()
+                return .make(scheme, now: now, random: &random)
+            },
+            show: \.shown, nextAttempt: { await sender.nextAttempt(of: $0) }, wake: { sender.wake() })
+        return around
+    }
+
+    private func operatorActs() -> OperatorActs {
+        var acts = OperatorActs()
+        acts.reload = { [weak self] in await self?.reloadAsked() ?? .failure(.notHere) }
+        acts.test = { [weak self] in await self?.trial(of: $0) ?? .failure(.notHere) }
+        acts.providerChanged = { [work] provider, isEnabled in work.shop.board.setOverride(isEnabled, of: provider) }
+        return acts
+    }
+
+    func providerViews() -> [ProviderView] {
+        ProviderViews(standings: work.shop.board.standings(), states: [:], now: clock.now()).all(configuration)
+    }
+
+    func readiness() -> Readiness {
+        Readiness(
+            configuration: configuration, health: store.health, reconciling: store.reconciling,
+            assetBytes: files.usedBytes, standings: work.shop.board.standings(),
+            isDraining: change { $0.isDraining }, now: clock.now())
+    }
+
+    func metrics() -> MetricsPage {
+        let (server, reloads, isDraining) = change { ($0.server, $0.reloads, $0.isDraining) }
+        return MetricsPage(
+            version: Gateway.version, startedAt: startedAt, server: server?.metrics,
+            client: client.metrics, store: store.health, work: work.shop.tally.snapshot(),
+            standings: work.shop.board.standings(), webhooks: sender.counts, assetBytes: files.usedBytes,
+            quotaBytes: Int64(configuration.assets.quotaBytes), log: log.counts, reloads: reloads,
+            isDraining: isDraining, now: clock.now())
+    }
+}

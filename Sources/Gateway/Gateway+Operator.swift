@@ -1,0 +1,72 @@
+import API
+import Domain
+import Glibc
+import HTTP
+import HTTPClient
+import Store
+import Synchronization
+
+extension Gateway {
+    /// Answers one request of the admin API when no gateway runs: opens the store, asks the very same handlers, and
+    /// closes it again. Throws when the store cannot be opened, such as when a gateway does run.
+    package static func administer(
+        _ configuration: Configuration, method: String, target: String, body: [UInt8]
+    ) async throws -> (status: Int, body: [UInt8]) {
+        umask(0o077)
+        let log = Log(level: .warning, format: .text, redactor: Redactor(configuration.secrets))
+        defer { log.flush() }
+        let house = try House(configuration, log: log, onFatal: { _ in })
+        let api = API(
+            store: house.store, around: house.surroundings(), status: house.status,
+            settings: configuration.front)
+        let request = HTTPRequest(
+            HTTPMethod(method), target, headers: ["Content-Type": "application/json"], body: body,
+            listener: Listener.control)
+        let answer = await withCheckedContinuation { continuation in
+            let outlet = OneAnswer { continuation.resume(returning: $0) }
+            let reply = Reply(token: .init(connection: 0, generation: 0), outlet: outlet)
+            if let answer = api.respond(to: request, reply: reply) { outlet.give(answer) }
+        }
+        await house.receivers.close()
+        await house.client.close()
+        await house.store.close()
+        guard case .bytes(let bytes) = answer.body else { return (Int(answer.status.code), []) }
+        return (Int(answer.status.code), bytes)
+    }
+
+    /// Puts a backup in the place of the database; answers where the one that was there is now.
+    package static func restore(_ file: String, into configuration: Configuration) throws -> String? {
+        umask(0o077)
+        return try SQLiteStore.restore(file, into: configuration.dataDirectory, at: .now)
+    }
+
+    /// Names the migrations that the database lacks, and applies them unless it is a dry run.
+    package static func migrate(_ configuration: Configuration, dryRun: Bool) throws -> [String] {
+        umask(0o077)
+        return try SQLiteStore.migrate(directory: configuration.dataDirectory, dryRun: dryRun)
+    }
+}
+
+/// Where the answer to one request goes when there is no connection.
+private final class OneAnswer: ReplyOutlet {
+    private let taker: Mutex<(@Sendable (HTTPResponse) -> Void)?>
+
+    init(_ take: @escaping @Sendable (HTTPResponse) -> Void) { taker = Mutex(take) }
+
+    func give(_ response: HTTPResponse) {
+        taker.withLock { taker in
+            defer { taker = nil }
+            return taker
+        }?(response)
+    }
+
+    func post(_ message: ReplyMessage, for token: Reply.Token) {
+        switch message {
+        case .complete(let response): give(response)
+        case .open(let head, let writer):
+            give(head)
+            writer.closed()
+        case .chunk, .finish, .watch: break
+        }
+    }
+}

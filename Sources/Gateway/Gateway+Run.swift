@@ -1,0 +1,123 @@
+import API
+import Domain
+import Glibc
+import HTTPClient
+import HTTPServer
+import Store
+import Synchronization
+import Webhooks
+import Work
+
+extension Gateway {
+    /// Runs until a signal ends it. `tell` prints what is for a person's eyes and no log.
+    package static func run(
+        _ configuration: Configuration,
+        reload: @escaping @Sendable () throws(ConfigurationFailure) -> Configuration,
+        tell: @escaping @Sendable (String) -> Void
+    ) async -> Ending {
+        // What is in the data directory is nobody else's business.
+        umask(0o077)
+        let log = Log(
+            level: configuration.logging.level, format: configuration.logging.format,
+            redactor: Redactor(configuration.secrets))
+        defer { log.flush() }
+        let (wishes, wish) = AsyncStream.makeStream(of: Wish.self)
+        let house: House
+        do {
+            house = try House(configuration, log: log, onFatal: { wish.yield(.storeFailed($0)) })
+        } catch {
+            return .couldNotStart("\(error)")
+        }
+        house.change { $0.load = reload }
+        for warning in configuration.warnings { log(.warning, "configuration", ["note": .text(warning)]) }
+        do {
+            let welcome = try await house.open()
+            if let welcome { tell(welcome) }
+        } catch {
+            await house.close()
+            return .couldNotStart("\(error)")
+        }
+        let signals = Signals { signal in wish.yield(signal == .stop ? .stop : .reload) }
+        defer { withExtendedLifetime(signals) {} }
+        for await wish in wishes {
+            switch wish {
+            case .reload: _ = house.reload(reload)
+            case .stop:
+                await house.close()
+                return .stopped
+            case .storeFailed(let why):
+                // Nothing may be acknowledged any more: what the store remembers is for the next start to find out.
+                log(.error, "the store failed; the gateway ends so that a restart can look", ["why": .text(why)])
+                return .storeFailed
+            }
+        }
+        return .stopped
+    }
+
+    private enum Wish: Sendable {
+        case stop, reload
+        case storeFailed(String)
+    }
+}
+
+extension House {
+    /// Begins everything, in order; answers what a person should read at the first start.
+    func open() async throws -> String? {
+        try await work.start()
+        let api = API(
+            store: store, around: surroundings(), status: status, settings: configuration.front)
+        let server = HTTPServer(configuration: configuration.server(listeners, log: log), handler: api)
+        let welcome = try await FirstRun(configuration: configuration, store: store, url: publicURL).prepare(
+            now: clock.now())
+        try server.start()
+        chmod(Gateway.controlSocket(of: configuration), 0o600)
+        let housekeeping = Housekeeping(
+            store: store, files: files, clock: clock, log: log, retention: { [self] in configuration.kept })
+        let loops = [Task { [sender] in await sender.run() }, Task { await housekeeping.run() }]
+        change { state in
+            state.api = api
+            state.server = server
+            state.loops = loops
+        }
+        for listener in server.listeners {
+            log(
+                .info, "listening",
+                [
+                    "address": "\(listener.address)", "listener": .text(listener.label), "tls": .flag(listener.usesTLS),
+                    "url": .text(publicURL),
+                ])
+        }
+        let enabled = Configuration.providerIDs.filter(configuration.isEnabled).map(\.rawValue)
+        log(
+            .info, "ready",
+            [
+                "version": .text(Gateway.version), "pid": LogValue(getpid()),
+                "data_dir": .text(configuration.dataDirectory), "providers": .text(enabled.joined(separator: ", ")),
+                "start_ms": LogValue((clock.now() - startedAt).wholeMilliseconds),
+            ])
+        return welcome
+    }
+
+    /// Ends everything, in reverse: no new connections, what is under way may end, then the rooms one by one.
+    func close() async {
+        let (server, loops) = change { state in
+            state.isDraining = true
+            return (state.server, state.loops)
+        }
+        let patience = configuration.drain
+        log(.info, "stopping", ["drain_seconds": .number(patience.inSeconds)])
+        if let server {
+            await Task.detached {
+                let isClean = server.drain(within: patience.inSeconds)
+                if !isClean { self.log(.warning, "some requests were cut off") }
+            }.value
+        }
+        await work.drain(patience: patience)
+        await sender.drain()
+        for loop in loops { loop.cancel() }
+        await receivers.close()
+        await client.close()
+        await store.close()
+        log(.info, "stopped")
+    }
+}

@@ -1,0 +1,61 @@
+import Domain
+import GLB
+import JSON
+import Store
+
+/// The first start on a new data directory: an account to try things with, and what to paste.
+struct FirstRun {
+    let configuration: Configuration
+    let store: any Store
+    let url: String
+
+    /// Makes the account if there is none at all and the configuration lets it; answers what to print, once.
+    func prepare(now: Instant) async throws(StoreError) -> String? {
+        guard configuration.firstRun.isEnabled ?? (configuration.file == nil) else { return nil }
+        guard try await store.accounts(cursor: nil, limit: 1).items.isEmpty else { return nil }
+        let account = try await store.createAccount(named: configuration.firstRun.account, limits: .init(), now: now)
+        if configuration.firstRun.credits > 0 {
+            _ = try await store.grant(
+                configuration.firstRun.credits, to: account.id, reference: "first-run", now: now)
+        }
+        let made = try await store.createKey(
+            for: account.id, scope: .user, label: "first run", expiresAt: nil, spendCap: nil, now: now)
+        return text(account: account.name, key: made.token)
+    }
+
+    /// The three lines work as they are in any POSIX shell with curl: the first keeps the task's id for the others.
+    private func text(account: String, key: String) -> String {
+        let header = "-H 'Authorization: Bearer \(key)'"
+        let status = "\(url)/v1/generation-request/$TASK/status/?wait=30"
+        return """
+
+            A new data directory: \(configuration.dataDirectory)
+            Account "\(account)" has \(configuration.firstRun.credits) credits. Its key is shown this once:
+
+                \(key)
+
+            Try it: submit a picture, ask how it is going, fetch the model.
+
+            TASK=$(curl -s \(url)/v1/3d-models/trellis2/generate/ \(header) \
+            -H 'Content-Type: application/json' -d '{"image":"\(Self.picture)","textures":true}' \
+            | grep -o '"task_id":"[^"]*"' | cut -d '"' -f 4); echo "$TASK"
+
+            curl -s "\(status)" \(header); echo
+
+            curl -s -o model.glb "$(curl -s "\(status)" \(header) \
+            | grep -o '"asset":"[^"]*"' | cut -d '"' -f 4)" && ls -l model.glb
+
+            """
+    }
+
+    /// A few hundred bytes of picture: a small sunset.
+    private static var picture: String {
+        let pixels = Pixels(width: 16, height: 12) { x, y in
+            let isSun = (x - 10) * (x - 10) + (y - 5) * (y - 5) < 9
+            if isSun { return SIMD4(255, 236, 170, 255) }
+            return y < 8 ? SIMD4(UInt8(90 + y * 18), UInt8(60 + y * 10), 120, 255) : SIMD4(30, 52, 60, 255)
+        }
+        let bytes = (try? PNG.encode(pixels)) ?? []
+        return "data:image/png;base64," + Base64.encode(bytes)
+    }
+}

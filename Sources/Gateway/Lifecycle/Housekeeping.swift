@@ -1,0 +1,63 @@
+import Domain
+import Files
+import Store
+import Work
+
+/// Keeps the house small: rows and files past their time go, a batch at a time, so that no batch is ever in the way.
+struct Housekeeping: Sendable {
+    let store: any Store
+    let files: any Files
+    let clock: RunClock
+    let log: Log
+    let retention: @Sendable () -> Retention
+
+    /// Between two looks when there was little to do.
+    private static let pause = Duration.seconds(60)
+    /// Between two looks for files that no row speaks of: those of runs that died, and the sandbox's pictures.
+    private static let sweepPause = Duration.seconds(3600)
+    /// A file must be this old to be an orphan: younger ones may belong to a row that is just being written.
+    private static let orphanSeconds: Int64 = 3600
+
+    /// Runs until its task is canceled.
+    func run() async {
+        var sweepAt = clock.now()
+        while !Task.isCancelled {
+            let more = await cleanUp(now: clock.now())
+            if clock.now() >= sweepAt {
+                await sweep()
+                sweepAt = clock.now() + Self.sweepPause
+            }
+            try? await Task.sleep(for: more ? .milliseconds(200) : Self.pause)
+        }
+    }
+
+    /// One batch; true if there is more.
+    func cleanUp(now: Instant) async -> Bool {
+        do throws(StoreError) {
+            let done = try await store.cleanUp(retention(), now: now)
+            for name in done.files.compactMap({ FileName($0) }) { files.remove(name) }
+            if done.tasks + done.events + done.files.count > 0 {
+                log(
+                    .debug, "cleaned up",
+                    [
+                        "tasks": LogValue(done.tasks), "files": LogValue(done.files.count),
+                        "events": LogValue(done.events),
+                    ])
+            }
+            return done.more
+        } catch {
+            if error != .closed { log(.warning, "could not clean up", ["error": "\(error)"]) }
+            return false
+        }
+    }
+
+    func sweep() async {
+        do throws(StoreError) {
+            let kept = try await store.keptFiles()
+            let gone = files.sweep(keeping: kept, olderThan: Self.orphanSeconds)
+            if gone > 0 { log(.info, "removed files that no row speaks of", ["count": LogValue(gone)]) }
+        } catch {
+            if error != .closed { log(.warning, "could not sweep", ["error": "\(error)"]) }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+import API
+import Domain
+import HTTPClient
+import HTTPServer
+import Providers
+import Sandbox
+import Synchronization
+import Webhooks
+import Work
+
+extension House {
+    /// Takes a new configuration over while everything runs on: all of it, or nothing.
+    func take(_ new: Configuration) -> ConfigurationDifference {
+        let difference = ConfigurationDifference(from: configuration, to: new)
+        let policy = CallPolicy(egress: new.egress(own: listeners))
+        log.setLevel(new.logging.level)
+        log.setRedactor(Redactor(new.secrets))
+        sandbox.setDuration(new.sandbox.duration)
+        work.configure(new.back, desks: desks.all(new, policy: policy))
+        courier.configure(Self.webhookPolicy(new, listeners))
+        let (sender, settings) = (sender, new.sender)
+        Task { await sender.configure(settings) }
+        let api = change { state in
+            state.configuration = new
+            state.reloads.good += 1
+            return state.api
+        }
+        api?.settings = new.front
+        return difference
+    }
+
+    /// Reads the configuration again and takes it over; says what changed, or why nothing did.
+    func reload(_ load: @Sendable () throws(ConfigurationFailure) -> Configuration) -> Result<[String], ActRefusal> {
+        let new: Configuration
+        do throws(ConfigurationFailure) {
+            new = try load()
+            try reloadCertificate()
+        } catch {
+            change { $0.reloads.bad += 1 }
+            log(.error, "reload refused, the old configuration stays", ["why": "\(error)"])
+            return .failure(.refused("\(error)"))
+        }
+        let difference = take(new)
+        let lines = difference.changes.map { change in
+            "\(change.key): \(change.before) → \(change.after)" + (change.needsRestart ? " (needs a restart)" : "")
+        }
+        log(
+            .info, "reloaded",
+            [
+                "changes": LogValue(difference.changes.count),
+                "needs_restart": .text(difference.waitingForRestart.map(\.key).joined(separator: ", ")),
+            ])
+        return .success(lines)
+    }
+
+    private func reloadCertificate() throws(ConfigurationFailure) {
+        guard let server = change({ $0.server }) else { return }
+        do throws(ServerError) { try server.reloadTLS() } catch { throw .unreadable("\(error)") }
+    }
+
+    func reloadAsked() async -> Result<[String], ActRefusal> {
+        guard let load = change({ $0.load }) else { return .failure(.notHere) }
+        return reload(load)
+    }
+
+    func trial(of id: ProviderID) async -> Result<ProviderTest, ActRefusal> {
+        guard let provider = Provider[id], let own = configuration.providers[id] else {
+            return .failure(.notFound("provider"))
+        }
+        if id == .sandbox {
+            let trial = ProviderTrial(
+                provider: provider, settings: ProviderSettings(baseURL: Sandbox.baseURL), upstream: sandbox.upstream,
+                timeout: .seconds(5))
+            return .success(await trial.run())
+        }
+        guard let key = own.key else { return .failure(.refused("\(id) has no key; set providers.\(id).api_key")) }
+        let policy = CallPolicy(egress: configuration.egress(own: listeners))
+        let trial = ProviderTrial(
+            provider: provider, settings: ProviderSettings(baseURL: own.baseURL, key: key),
+            upstream: ClientUpstream(client, policy: policy), timeout: min(own.timeout, .seconds(15)))
+        return .success(await trial.run())
+    }
+}

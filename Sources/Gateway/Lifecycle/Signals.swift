@@ -1,0 +1,35 @@
+import Dispatch
+import Glibc
+import Synchronization
+
+/// Signals as events of a queue, where anything may be done, instead of handlers, where nothing may.
+final class Signals: Sendable {
+    enum Wish: Sendable { case stop, reload }
+
+    /// Sources are only held here so that they live; nothing is asked of them after the start.
+    private let sources: Mutex<[any DispatchSourceSignal]>
+    private let queue = DispatchQueue(label: "signals")
+
+    /// The second wish to stop ends the process at once: whoever sends it does not want to wait.
+    init(_ act: @escaping @Sendable (Wish) -> Void) {
+        let stops = Counter()
+        var sources: [any DispatchSourceSignal] = []
+        for (number, wish) in [(SIGTERM, Wish.stop), (SIGINT, .stop), (SIGHUP, .reload)] {
+            // The default action must be off for the source to see it (signal(7), dispatch_source_create(3)).
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
+            source.setEventHandler {
+                if wish == .stop, stops.next() > 1 { _exit(130) }
+                act(wish)
+            }
+            source.resume()
+            sources.append(source)
+        }
+        self.sources = Mutex(sources)
+    }
+
+    private final class Counter: Sendable {
+        private let count = Atomic<Int>(0)
+        func next() -> Int { count.wrappingAdd(1, ordering: .relaxed).newValue }
+    }
+}

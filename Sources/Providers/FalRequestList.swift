@@ -1,0 +1,67 @@
+import Domain
+import HTTP
+import JSON
+
+/// fal's platform API beside its queue: the list of our requests, which settles a submit whose answer was lost, and
+/// the account's balance.
+enum FalRequestList {
+    private static func base(_ settings: ProviderSettings) -> String {
+        settings.base("https://api.fal.ai", beside: Provider.fal.baseURL)
+    }
+
+    static func ask(_ window: ReconcileWindow, _ settings: ProviderSettings) -> OutgoingRequest {
+        let query = Query.encode([
+            ("endpoint_id", "fal-ai/trellis-2"), ("start", window.from.description), ("end", window.to.description),
+            ("limit", "100"), ("expand", "payloads"),
+        ])
+        return OutgoingRequest(
+            .get, base(settings) + "/v1/models/requests/by-endpoint?" + query, headers: Provider.fal.headers(settings))
+    }
+
+    /// Ours is the one with our seed and our picture. Two of them (the same picture and seed, twice) cannot be told
+    /// apart, so neither is taken.
+    static func read(_ answer: Answer, _ job: UpstreamJob) -> Reconciliation {
+        guard let items = answer["items"]?.array else { return .unclear(answer.garbled("no items in fal's list")) }
+        let ours = items.filter { item in
+            guard let input = item["json_input"], input["seed"]?.integer == job.seed else { return false }
+            guard case .url(let url) = job.picture else { return true }
+            return input["image_url"]?.string == url
+        }
+        if ours.count == 1, let id = ours[0]["request_id"]?.string, !id.isEmpty, id.utf8.count <= 200 {
+            return .found(UpstreamHandle(id: id))
+        }
+        if ours.count > 1 { return .unclear(answer.fault(.garbled, "several requests in fal's list could be ours")) }
+        // A page that is not the last leaves open what is on the others.
+        if answer["has_more"]?.bool == true {
+            return .unclear(answer.fault(.garbled, "fal's list is longer than one page"))
+        }
+        // Without payloads there is nothing to know ours by.
+        if !items.isEmpty, items.allSatisfy({ $0["json_input"]?.object == nil }) {
+            return .unclear(answer.fault(.garbled, "fal's list does not show what was asked"))
+        }
+        return .absent
+    }
+
+    /// Works with an admin key only; any other is told so.
+    static func askBalance(_ token: String, _ settings: ProviderSettings) -> OutgoingRequest {
+        OutgoingRequest(
+            .get, base(settings) + "/v1/account/billing?expand=credits", headers: Provider.fal.headers(settings))
+    }
+
+    static func readBalance(_ answer: Answer) -> Balance? {
+        guard let credits = answer["credits"], let amount = credits["current_balance"]?.plain else { return nil }
+        return Balance(amount: amount, unit: String((credits["currency"]?.string ?? "USD").prefix(10)))
+    }
+}
+
+extension JSONValue {
+    /// A number or a short text, as written.
+    var plain: String? {
+        switch self {
+        case .integer(let value): String(value)
+        case .decimal(let value): value.text.utf8.count <= 40 ? value.text : nil
+        case .string(let text): text.utf8.count <= 40 ? text : nil
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,2 @@
+curl $GATEWAY/admin/v1/providers \
+  -H "Authorization: Bearer $ADMIN_KEY"

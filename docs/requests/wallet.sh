@@ -1,0 +1,2 @@
+curl $GATEWAY/v1/wallet/ \
+  -H "Authorization: Bearer $API_KEY"
