@@ -92,6 +92,8 @@ CREATE TABLE slots (
     tries             INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
     spent_providers   TEXT,
     second_chances    INTEGER NOT NULL DEFAULT 0,
+    -- Times in a row that its result was taken in hand and nothing more was heard: crashes.
+    handlings         INTEGER NOT NULL DEFAULT 0 CHECK (handlings >= 0),
     -- The latest try.
     attempt           BLOB REFERENCES attempts (id) DEFERRABLE INITIALLY DEFERRED,
     upstream_status   TEXT,

@@ -22,7 +22,7 @@ package struct World: Sendable {
     package internal(set) var jobs: [SimulatedJob] = []
     var jobIndex: [String: Int] = [:]
     /// In each provider's own smallest unit: credits, or millionths of a US dollar.
-    package internal(set) var balances: [String: Int64] = World.wealth
+    package var balances: [String: Int64] = World.wealth
     package internal(set) var counters: [String: [String: Int]] = [:]
     package internal(set) var received: [ReceivedRequest] = []
     package internal(set) var faults: [PlannedFault] = []
