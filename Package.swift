@@ -87,6 +87,7 @@ let package = Package(
 
         program("hello", imports: ["HTTP", "HTTPServer"], path: "examples/hello"),
         program("bench-http-server", imports: ["JSON", "HTTP", "HTTPServer"], path: "bench/http-server"),
+        program("bench-http-client", imports: ["HTTP", "HTTPClient"], path: "bench/http-client"),
 
         room("Corpus", path: "Tests/Corpus"),
         program("GLBProbe", imports: ["GLB", "JSON"], path: "Tests/GLBProbe"),

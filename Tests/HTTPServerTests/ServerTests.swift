@@ -108,7 +108,9 @@ import Testing
             while (try? RawClient(port: port)) != nil { usleep(2000) }
             #expect(drained.withLock { $0 } == nil)
             reply.complete(with: .text("at last"))
-            #expect(try client.response().text == "at last")
+            let answer = try client.response()
+            #expect(answer.text == "at last")
+            #expect(answer["Connection"] == "close")
             #expect(try client.receiveAll().isEmpty)
             done.wait()
             #expect(drained.withLock { $0 } == true)
