@@ -71,7 +71,7 @@ extension Command {
             action: .ask { _ in
                 .get(
                     "/admin/v1/providers",
-                    columns: ["id", "enabled", "breaker", "running", "concurrency", "typical_seconds", "last_fault"])
+                    columns: ["provider", "enabled", "breaker", "running", "concurrency", "typical_seconds", "note"])
             }),
         Command(
             words: ["providers", "enable"], summary: "let a provider take work again", arguments: [provider],

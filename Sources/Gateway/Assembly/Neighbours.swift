@@ -40,6 +40,7 @@ extension House {
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
         }
+        around.isFull = { [weak self] in self?.readiness().disk != nil }
         around.problems = { [weak self] in self?.readiness().problems ?? [] }
         around.metrics = { [weak self] in self?.metrics().bytes ?? [] }
         around.report = { message, request in log(.error, message, request: request) }

@@ -50,7 +50,9 @@ struct TaskActs {
             var count = 0
             for index in task.slots.indices {
                 guard let event = event(task.slots[index], now) else { continue }
-                if case .changed = try await store.apply(event, to: DueSlot(task: task, index: index).reference, at: now) {
+                if case .changed = try await store.apply(
+                    event, to: DueSlot(task: task, index: index).reference, at: now)
+                {
                     count += 1
                 }
             }
