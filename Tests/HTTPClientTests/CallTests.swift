@@ -194,6 +194,17 @@ import Testing
         #expect(client.metrics.openedConnections == 2)
     }
 
+    @Test func `an IPv6 address is judged and called like any other`() async throws {
+        // No IPv6 on this machine is no fault of the client: then it is a connect error, never a wrong address.
+        let policy = CallPolicy.make(EgressPolicy(allowed: ranges("::1/128"), allowsPlainHTTP: true))
+        let failure = try #require(
+            await client.send(OutgoingRequest(.get, "http://[::1]:9999/"), policy: policy).failure)
+        #expect(failure.kind == .connect)
+        let blocked = try #require(
+            await client.send(OutgoingRequest(.get, "http://[::1]:9999/"), policy: .make()).failure)
+        #expect(blocked.kind == .blockedAddress)
+    }
+
     @Test func `redirects are not followed unless allowed`() async throws {
         let target = try FaultServer.answering(hello)
         let server = try FaultServer.answering(
