@@ -82,7 +82,8 @@ let package = Package(
                 "Providers", "Sandbox", "Store", "Webhooks", "Work",
             ]),
         program("CLI", imports: ["Gateway", "JSON"]),
-        program("ProviderSimulator", imports: ["JSON", "GLB", "HTTP", "HTTPServer", "HTTPClient"]),
+        room("Simulation", imports: ["JSON", "GLB", "HTTP", "COpenSSL"]),
+        program("ProviderSimulator", imports: ["HTTP", "HTTPServer", "HTTPClient", "Simulation"]),
 
         program("hello", imports: ["HTTP", "HTTPServer"], path: "examples/hello"),
         program("bench-http-server", imports: ["JSON", "HTTP", "HTTPServer"], path: "bench/http-server"),
@@ -98,10 +99,12 @@ let package = Package(
         tests("HTTPClient", imports: ["HTTP", "HTTPServer"]),
         tests("GLB", imports: ["JSON"], fixtures: ["models", "references"]),
         tests("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite"]),
-        tests("Providers", imports: ["JSON", "Domain", "HTTP"]),
+        tests("Providers", imports: ["COpenSSL", "Corpus", "Domain", "GLB", "HTTP", "JSON", "Simulation"]),
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
         tests("API", imports: ["COpenSSL", "Domain", "Files", "HTTP", "JSON", "Store", "Providers"]),
-        tests("Work", imports: ["JSON", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "Store", "Providers"]),
+        tests(
+            "Work",
+            imports: ["JSON", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "Store", "Providers", "Simulation"]),
         tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),
     ]

@@ -2,6 +2,7 @@ import API
 import Domain
 import Glibc
 import HTTP
+import HTTPClient
 import Store
 import Synchronization
 
@@ -17,7 +18,7 @@ extension Gateway {
         let house = try House(configuration, log: log, onFatal: { _ in })
         let api = API(
             store: house.store, around: house.surroundings(), status: house.status,
-            settings: configuration.front(publicURL: house.publicURL))
+            settings: configuration.front)
         let request = HTTPRequest(
             HTTPMethod(method), target, headers: ["Content-Type": "application/json"], body: body,
             listener: Listener.control)
@@ -65,7 +66,7 @@ private final class OneAnswer: ReplyOutlet {
         case .open(let head, let writer):
             give(head)
             writer.closed()
-        case .chunk, .finish, .watch: break
+        case .chunk, .finish, .watch, .abandon: break
         }
     }
 }

@@ -18,7 +18,9 @@ final class House: Sendable {
     let files: LocalFiles
     let client: HTTPClient
     let receivers: HTTPClient
+    let rules: Rules
     let sandbox: SandboxRoom
+    let wire: HouseWire
     let desks: Desks
     let work: Work
     let sender: WebhookSender
@@ -52,7 +54,8 @@ final class House: Sendable {
         publicURL = configuration.reachableURL(port: Self.port(of: listeners))
         let signer = Signer()
         self.signer = signer
-        let status = StatusBody(links: SignedLinks(publicURL: publicURL, sign: { signer.sign($0) }))
+        let links = SignedLinks(publicURL: publicURL, sign: { signer.sign($0) })
+        let status = StatusBody(links: links)
         self.status = status
         store = try Self.open(configuration, status: status, onFatal: onFatal)
         signer.take(store.vault.signingKey("asset addresses"))
@@ -62,32 +65,24 @@ final class House: Sendable {
         receivers = try HTTPClient(name: "webhooks")
 
         let policy = CallPolicy(egress: configuration.egress(own: listeners))
-        let network = ClientWire(client, policy: policy)
-        let pictureBytes = configuration.inputs.pictureBytes
-        sandbox = SandboxRoom(duration: configuration.sandbox.duration, files: files, clock: clock) { [client] url in
-            var policy = policy
-            policy.redirects = 3
-            policy.totalTimeout = .seconds(10)
-            policy.body = .fail(above: Int64(pictureBytes))
-            guard case .success(let answer) = await client.send(OutgoingRequest(.get, url), policy: policy) else {
-                return nil
-            }
-            return answer.reply.status.isSuccess ? answer.reply.body : nil
-        }
+        rules = Rules(policy)
+        sandbox = SandboxRoom(
+            duration: configuration.sandbox.duration, files: files, clock: clock, client: client,
+            pictureBytes: configuration.inputs.pictureBytes, policy: { [rules] in rules.policy })
+        wire = HouseWire(client: client, sandbox: sandbox, policy: { [rules] in rules.policy })
         desks = Desks(client: client, sandbox: sandbox, clock: clock)
         let pictures = Pictures(files: files, canHost: configuration.publicURL != nil) { picture, until in
-            status.links.input(picture, until: until)
+            links.input(picture, until: until)
         }
         let shop = Workshop(
-            store: store, files: files, wire: HouseWire(network: network, sandbox: sandbox), pictures: pictures,
+            store: store, files: files, wire: wire, pictures: pictures,
             settings: configuration.back, desks: desks.all(configuration, policy: policy), clock: clock,
             journal: Self.journal(log), boot: store.boot)
-        let store = store
-        work = Work(shop, holds: { store.reconciling != nil })
+        work = Work(shop)
         courier = HTTPCourier(
-            client: receivers, policy: Self.webhookPolicy(configuration, listeners), now: clock.now)
+            client: receivers, policy: Self.webhookPolicy(configuration, listeners), now: { [clock] in clock.now() })
         sender = WebhookSender(
-            store: store, courier: courier, settings: configuration.sender, clock: clock.now,
+            store: store, courier: courier, settings: configuration.sender, clock: { [clock] in clock.now() },
             onProblem: { log(.error, "webhooks: the store refused", ["error": "\($0)"]) })
         state = Mutex(State(configuration: configuration))
     }
@@ -98,7 +93,7 @@ final class House: Sendable {
         var options = StoreOptions()
         options.onFatal = onFatal
         return try SQLiteStore.open(
-            directory: configuration.dataDirectory, options: options, rendering: EventBody.rendering(status))
+            directory: configuration.dataDirectory, options: options, rendering: status.rendering)
     }
 
     private static func port(of listeners: [ServerConfiguration.Listener]) -> UInt16 {

@@ -19,8 +19,9 @@ extension EventLoop {
             }
             switch errno {
             case EINTR, ECONNABORTED: continue
-            case EMFILE, ENFILE:
-                guard shed(from: listener) else { return }
+            case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+                // Level-triggered: without a pause the loop would spin on a queue it cannot empty.
+                guard shed(from: listener) else { return pauseListening() }
             default: return
             }
         }
@@ -60,7 +61,7 @@ extension EventLoop {
             connections.append(nil)
         }
         let connection = Connection(
-            descriptor: descriptor, slot: slot, serial: takeSerial(), peer: peer, listener: listener,
+            descriptor: descriptor, slot: slot, serial: takeSerial(), peer: peer, listener: listener.label,
             isExempt: isExempt, isRefused: isRefused)
         connections[slot] = connection
         connectionCount += 1
@@ -70,26 +71,36 @@ extension EventLoop {
     }
 
     /// Out of descriptors: the spare one is given up to accept a connection and close it at once, so that clients
-    /// are turned away instead of waiting in a queue that only grows, and the listener does not spin.
+    /// are turned away instead of waiting in a queue that only grows. False when another loop was quicker to take it.
     private func shed(from listener: ListeningSocket) -> Bool {
-        guard spareDescriptor >= 0 else { return false }
-        close(spareDescriptor)
+        if spareDescriptor >= 0 { close(spareDescriptor) }
         let descriptor = accept4(listener.descriptor, nil, nil, Int32(linux_accept_flags))
-        let isEmpty = descriptor < 0
-        if !isEmpty {
+        if descriptor >= 0 {
             counters.count(.refusedConnections)
             close(descriptor)
         }
-        spareDescriptor = open("/dev/null", O_RDONLY | O_CLOEXEC)
-        return !isEmpty
+        spareDescriptor = Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC)
+        return descriptor >= 0
+    }
+
+    /// Leaves the queues alone for a moment; `resumeListening` is called when it is over. Connections that have
+    /// their last answer give up their descriptors.
+    private func pauseListening() {
+        guard !isListeningPaused else { return }
+        isListeningPaused = true
+        for connection in connections where connection?.phase == .lingering {
+            if let connection { drop(connection) }
+        }
+        for listener in listeners { linux_epoll_set(epoll, EPOLL_CTL_DEL, listener.descriptor, 0, 0) }
+        wakeAfterPause()
     }
 
     /// Stops listening. Whoever is in a queue already has been promised a connection by the kernel, so the queues
     /// are emptied first.
     func stopListening() {
         for listener in listeners {
-            acceptAll(from: listener, limit: 65_536)
-            linux_epoll_set(epoll, EPOLL_CTL_DEL, listener.descriptor, 0, 0)
+            acceptAll(from: listener, limit: 4096)
+            if !isListeningPaused { linux_epoll_set(epoll, EPOLL_CTL_DEL, listener.descriptor, 0, 0) }
         }
         listeners.removeAll()
     }

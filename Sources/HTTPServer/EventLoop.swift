@@ -43,6 +43,9 @@ final class EventLoop: @unchecked Sendable {
     /// Held open so that, when descriptors run out, one can be freed to accept and turn away who waits.
     var spareDescriptor: Int32
 
+    /// Nothing is accepted for a moment, for want of descriptors.
+    var isListeningPaused = false
+
     private var wheel: TimerWheel
     private var armedFor: UInt64 = .max
     private var due: [Int] = []
@@ -86,10 +89,7 @@ final class EventLoop: @unchecked Sendable {
         guard epoll >= 0, timer >= 0 else { throw ServerError("epoll", errno) }
         linux_epoll_set(epoll, EPOLL_CTL_ADD, mailbox.wakeDescriptor, linux_readable, Self.mailTag)
         linux_epoll_set(epoll, EPOLL_CTL_ADD, timer, linux_readable, Self.timerTag)
-        for (index, listener) in listeners.enumerated() {
-            let events = listener.isShared ? linux_readable | linux_exclusive : linux_readable
-            linux_epoll_set(epoll, EPOLL_CTL_ADD, listener.descriptor, events, Self.specialTag | UInt64(index))
-        }
+        resumeListening()
         updateClock()
     }
 
@@ -155,6 +155,14 @@ final class EventLoop: @unchecked Sendable {
         }
     }
 
+    private func resumeListening() {
+        isListeningPaused = false
+        for (index, listener) in listeners.enumerated() {
+            let events = listener.isShared ? linux_readable | linux_exclusive : linux_readable
+            linux_epoll_set(epoll, EPOLL_CTL_ADD, listener.descriptor, events, Self.specialTag | UInt64(index))
+        }
+    }
+
     // MARK: Names and numbers
 
     func takeSerial() -> UInt32 {
@@ -217,6 +225,9 @@ final class EventLoop: @unchecked Sendable {
         linux_timerfd_arm(timer, max(1, time > now ? time - now : 0) + 64)
     }
 
+    /// Sees to it that the timer fires in a tick or two, which ends a pause in listening.
+    func wakeAfterPause() { if now < armedFor { arm(for: now) } }
+
     private func expireTimers() {
         var count: UInt64 = 0
         read(timer, &count, 8)
@@ -231,6 +242,7 @@ final class EventLoop: @unchecked Sendable {
                 expire(connection)
             }
         }
+        if isListeningPaused { resumeListening() }
         if let next = wheel.nextDue() { arm(for: min(next, armedFor)) }
     }
 
@@ -238,8 +250,9 @@ final class EventLoop: @unchecked Sendable {
 
     func stop() {
         guard !isStopped else { return }
-        for connection in connections { if let connection { drop(connection) } }
+        // First, for dropping the last connection of a draining loop asks to stop as well.
         isStopped = true
+        for connection in connections { if let connection { drop(connection) } }
         listeners.removeAll()
         mailbox.retire()
         source?.cancel()

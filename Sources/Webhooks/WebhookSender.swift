@@ -1,6 +1,7 @@
 import Domain
 import HTTP
 import Store
+import Synchronization
 
 /// Tells subscribers. What waits is in the store; memory holds only what is on the wire, so a million waiting
 /// deliveries cost nothing here, and a receiver that is slow or dead fills only its own lane.
@@ -47,7 +48,9 @@ package actor WebhookSender {
     private var waiters: [DeliveryID: [CheckedContinuation<DeliveryAttempt, Never>]] = [:]
     private(set) var isDraining = false
     private var idle: CheckedContinuation<Void, Never>?
-    package private(set) var tally = WebhookTally()
+    private let tally = Mutex(WebhookTally())
+    /// As of now. Never waits.
+    package nonisolated var counts: WebhookTally { tally.withLock { $0 } }
     nonisolated let alarm = WakeUp()
 
     package init(
@@ -142,7 +145,7 @@ package actor WebhookSender {
             attempt = attempt.followed(by: next.map { .retry(at: $0) } ?? .abandoned)
             if verdict.slowsLane, let next { lanes[lane]?.slow(until: next) }
         }
-        tally.count(attempt, created: item.event.at, now: now)
+        tally.withLock { $0.count(attempt, created: item.event.at, now: now) }
         results.append(attempt)
         if !isRecording {
             isRecording = true

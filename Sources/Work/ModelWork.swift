@@ -1,6 +1,7 @@
 import Dispatch
 import Files
 import GLB
+import Glibc
 import Synchronization
 
 /// Reading, checking, stripping and drawing model files: heavy and blocking, so it has queues of its own and
@@ -29,10 +30,19 @@ package final class ModelWork: Sendable {
         }
     }
 
-    /// Writes the geometry alone to `output`.
-    package func strip(_ path: String, to output: String) async -> Result<GLB.Summary, Fault> {
+    /// Fills an empty draft, open at `descriptor`, with the geometry alone.
+    package func strip(_ path: String, into descriptor: Int32) async -> Result<GLB.Summary, Fault> {
         await run {
-            do throws(GLBFault) { return .success(try GLB.strippingTextures(fileAt: path, to: output)) } catch {
+            let bare = path + ".bare"
+            defer { unlink(bare) }
+            do throws(GLBFault) {
+                let summary = try GLB.strippingTextures(fileAt: path, to: bare)
+                guard copyFile(bare, to: descriptor) else {
+                    return .failure(.files(.broken("the stripped model could not be copied")))
+                }
+                return .success(summary)
+            } catch {
+                if error.code == .unwritable { return .failure(.files(.broken("\(error)"))) }
                 return .failure(.model("\(error)"))
             }
         }

@@ -31,6 +31,7 @@ package final class ProviderBoard: Sendable {
                 fresh.override = old.override
                 fresh.inFlight = old.inFlight
                 fresh.durations = old.durations
+                (fresh.lastFault, fresh.lastFaultAt) = (old.lastFault, old.lastFaultAt)
                 var gate = old.gate
                 gate.setRate(fresh.gate.rate)
                 fresh.gate = gate

@@ -32,6 +32,9 @@ package struct Standing: Hashable, Sendable {
     /// Generations, by kind: does it do the work?
     package var kinds: [RequestKind: CircuitBreaker] = [:]
     package var durations: [RequestKind: MovingMedian] = [:]
+    /// What it last did wrong, for whoever looks after it.
+    package internal(set) var lastFault: Evidence?
+    package internal(set) var lastFaultAt: Instant?
     private let breaker: CircuitBreaker.Settings
 
     package init(

@@ -120,6 +120,7 @@ package final class Workshop: Sendable {
         let pace = settings.pace
         tally.fault(provider, evidence.fault)
         board.change(provider) { standing in
+            (standing.lastFault, standing.lastFaultAt) = (evidence, now)
             switch trouble {
             case .input, .disputed: if bySubmit { standing.door.succeed(at: now) }
             case .account: standing.door.trip(at: now, because: evidence.message)

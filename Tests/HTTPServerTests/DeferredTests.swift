@@ -55,16 +55,19 @@ import Testing
     }
 
     @Test func `is not waited for when the client leaves`() async throws {
+        let (come, arrival) = AsyncStream.makeStream(of: Bool.self)
         let (left, note) = AsyncStream.makeStream(of: Reply.self)
         let handler = TestHandler { _, reply in
             reply.onClose { note.yield(reply) }
+            arrival.yield(true)
             return nil
         }
         try await withServer(handler) { server, port in
-            var client: RawClient? = try RawClient(port: port)
-            client?.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            client?.reset()
-            client = nil
+            let client = try RawClient(port: port)
+            client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            var arrivals = come.makeAsyncIterator()
+            _ = await arrivals.next()
+            client.reset()
             var departures = left.makeAsyncIterator()
             let reply = try #require(await departures.next())
             reply.complete(with: .text("nobody"))

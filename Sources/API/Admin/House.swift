@@ -82,7 +82,7 @@ extension API {
     /// By provider and day; the last 30 days unless the query says otherwise.
     @Sendable func readStatistics(_ call: Call) async throws(Refusal) -> HTTPResponse {
         var query = QueryFields(call.request)
-        let until = query.moment("until") ?? call.now
+        let until = query.moment("until") ?? call.now + .milliseconds(1)
         let since = query.moment("since") ?? until - .seconds(30 * 86_400)
         try query.check()
         let rows = try await ask { () async throws(StoreError) in

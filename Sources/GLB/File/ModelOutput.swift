@@ -13,11 +13,13 @@ struct ModelOutput: ~Copyable {
     private(set) var count = 0
 
     init(path: String) throws(GLBFault) {
-        self.path = path
-        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        // Nothing is stored before the file is made: a value that is whole has its deinit run even by a throw.
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw GLBFault(.unwritable, "the stripped model cannot be created: \(String(cString: strerror(errno)))")
         }
+        self.path = path
+        self.descriptor = descriptor
     }
 
     deinit {

@@ -17,27 +17,46 @@ struct SmoothNormals {
         return size
     }
 
-    init(_ positions: Block<Float>) {
+    init(_ positions: Block<Float>, within box: BoundingBox) {
         let vertices = positions.count / 3
         sums = Block(count: vertices, repeating: SIMD3())
-        welded = Self.weld(positions, vertices)
+        welded = Self.weld(positions, vertices, Grid(box))
         self.positions = positions
     }
 
-    /// Open addressing over the bits of the coordinates. The hash is drawn anew each time, so that no file can be
-    /// made whose points all fall on one place of the table; the outcome does not depend on it.
-    private static func weld(_ positions: Block<Float>, _ vertices: Int) -> Block<UInt32> {
+    /// The same place is the same cell of a grid of four million along the model's largest side: fine enough for every
+    /// detail, and coarse enough that the sine of a full turn falls together with zero.
+    private struct Grid {
+        private let low: SIMD3<Float>
+        private let scale: Float
+
+        init(_ box: BoundingBox) {
+            low = box.minimum
+            let largest = box.size.max()
+            scale = largest > 0 && largest.isFinite ? Float(1 << 22) / largest : 0
+        }
+
+        @inline(__always)
+        func cell(_ at: UnsafePointer<Float>) -> SIMD3<Int32> {
+            let place = ((SIMD3(at[0], at[1], at[2]) - low) * scale).rounded(.toNearestOrEven)
+            // Finite positions can still be too far apart for a float to tell; then all is one cell.
+            let isTame = all((place .>= 0) .& (place .<= Float(1 << 23)))
+            return isTame ? SIMD3<Int32>(truncatingIfNeeded: SIMD3<Int>(place)) : SIMD3()
+        }
+    }
+
+    /// Open addressing over the cells. The hash is drawn anew each time, so that no file can be made whose points all
+    /// fall on one place of the table; the outcome does not depend on it.
+    private static func weld(_ positions: Block<Float>, _ vertices: Int, _ grid: Grid) -> Block<UInt32> {
         let welded = Block<UInt32>(count: vertices)
         let size = tableSize(vertices: vertices)
         let table = Block<UInt32>(count: size, repeating: .max)
         let salt = UInt64.random(in: .min ... .max) | 1
         let (point, slots, result) = (positions.base, table.base, welded.base)
         for vertex in 0..<vertices {
-            let at = point + vertex * 3
-            // Adding zero makes one number of the two zeros.
-            let (x, y, z) = ((at[0] + 0).bitPattern, (at[1] + 0).bitPattern, (at[2] + 0).bitPattern)
-            var hash = (UInt64(x) << 32 | UInt64(y)) &* salt
-            hash = (hash ^ (hash >> 29) ^ UInt64(z)) &* (salt ^ 0x9E37_79B9_7F4A_7C15)
+            let cell = grid.cell(point + vertex * 3)
+            var hash = (UInt64(UInt32(bitPattern: cell.x)) << 32 | UInt64(UInt32(bitPattern: cell.y))) &* salt
+            hash = (hash ^ (hash >> 29) ^ UInt64(UInt32(bitPattern: cell.z))) &* (salt ^ 0x9E37_79B9_7F4A_7C15)
             var slot = Int(truncatingIfNeeded: hash >> 20) & (size - 1)
             while true {
                 let found = slots[slot]
@@ -46,8 +65,7 @@ struct SmoothNormals {
                     result[vertex] = UInt32(vertex)
                     break
                 }
-                let other = point + Int(found) * 3
-                if other[0] == at[0], other[1] == at[1], other[2] == at[2] {
+                if grid.cell(point + Int(found) * 3) == cell {
                     result[vertex] = found
                     break
                 }

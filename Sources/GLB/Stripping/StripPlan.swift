@@ -102,6 +102,8 @@ struct StripPlan {
         return .object(root)
     }
 
+    func box(_ positions: Accessor) -> BoundingBox? { inspection.boxes[positions.index] }
+
     /// The binary chunk's length; each piece begins at a multiple of four.
     var byteCount: Int { pieces.reduce(0) { $0 + $1.byteCount + Container.padding($1.byteCount) } }
 

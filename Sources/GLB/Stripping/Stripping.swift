@@ -8,7 +8,16 @@ extension GLB {
     package static func strippingTextures(
         fileAt input: String, to output: String, limits: GLBLimits = GLBLimits()
     ) throws(GLBFault) -> Summary {
-        let model = try Model(ModelBytes(path: input), limits: limits)
+        try strip(Model(ModelBytes(path: input), limits: limits), to: output)
+    }
+
+    package static func strippingTextures(
+        _ bytes: [UInt8], to output: String, limits: GLBLimits = GLBLimits()
+    ) throws(GLBFault) -> Summary {
+        try strip(Model(ModelBytes(bytes), limits: limits), to: output)
+    }
+
+    private static func strip(_ model: Model, to output: String) throws(GLBFault) -> Summary {
         var plan = try StripPlan(model, Inspection(model))
         let document = plan.document(generator: "trellis-gateway geometry only")
         // Normals and written-out sparse values can make geometry grow a little; a claim of millions of zeros in a
@@ -27,11 +36,11 @@ extension GLB {
             case .vertices(let accessor), .indices(let accessor):
                 try copy(accessor, stride: piece.stride, of: model, to: &file)
             case .normals(let positions):
-                try writeNormals(positions, plan.users[positions.index] ?? [], of: model, to: &file)
+                try writeNormals(positions, plan, of: model, to: &file)
             }
             try file.pad()
         }
-        let summary = try check(fileAt: output, limits: limits)
+        let summary = try check(fileAt: output, limits: model.limits)
         file.finish()
         return summary
     }
@@ -54,9 +63,11 @@ extension GLB {
 
     /// Computes normals over every primitive that uses these positions, so that no seam shows where they meet.
     private static func writeNormals(
-        _ positions: Accessor, _ primitives: [Document.Primitive], of model: Model, to file: inout ModelOutput
+        _ positions: Accessor, _ plan: StripPlan, of model: Model, to file: inout ModelOutput
     ) throws(GLBFault) {
         let document = model.document
+        let primitives = plan.users[positions.index] ?? []
+        guard let box = plan.box(positions) else { preconditionFailure("all positions were inspected") }
         let indexCount = primitives.compactMap(\.indices).map { document.accessors[$0].count }.max() ?? 0
         let needed = SmoothNormals.workingBytes(vertices: positions.count) + indexCount * 4
         guard needed <= model.limits.workingBytes else {
@@ -65,7 +76,7 @@ extension GLB {
                 "normals for \(positions.count) vertices take \(needed) bytes to compute; at most \(model.limits.workingBytes) are allowed"
             )
         }
-        let normals = SmoothNormals(try model.floats(positions, width: 3))
+        let normals = SmoothNormals(try model.floats(positions, width: 3), within: box)
         for primitive in primitives {
             if let indices = primitive.indices {
                 let indices = try model.indices(document.accessors[indices], vertices: positions.count)

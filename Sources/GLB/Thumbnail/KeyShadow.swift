@@ -7,28 +7,32 @@
 /// What the key light reaches: a raster of what is nearest to the lamp, looked up around each place so that the
 /// shadow's edge is soft.
 struct KeyShadow {
-    private static let cells = 1024
+    /// A picture of 400 pixels shows no finer shadow than this.
+    private static let mostCells = 1024
     /// The model's largest side is one, so that from any direction it fits a disc of 1.74; the rest is floor.
     private static let span: Float = 2.4
     private static let taps = 8
 
     private let raster: Raster
+    private let cells: Float
     private let across: SIMD3<Float>
     private let along: SIMD3<Float>
     private let toLamp: SIMD3<Float>
     private let disc: [SIMD2<Float>]
 
-    static let workingBytes = Raster.workingBytes(side: cells)
+    static let workingBytes = Raster.workingBytes(side: mostCells)
 
     /// Must see the draws while their points are still in view space.
-    init(_ draws: [Draw], toLamp: SIMD3<Float>, budget: Int) throws(GLBFault) {
+    init(_ draws: [Draw], toLamp: SIMD3<Float>, side: Int, budget: Int) throws(GLBFault) {
         let across = normalize(cross(SIMD3(0, 1, 0), toLamp))
         let along = cross(toLamp, across)
-        var raster = Raster(side: Self.cells, budget: budget)
+        var raster = Raster(side: min(Self.mostCells, side), budget: budget)
+        let cells = Float(raster.side)
         for draw in draws {
-            try raster.draw(draw) { point in Self.place(point, across, along, toLamp) }
+            try raster.draw(draw) { point in Self.place(point, across, along, toLamp, cells) }
         }
         self.raster = raster
+        self.cells = cells
         (self.across, self.along, self.toLamp) = (across, along, toLamp)
         disc = (0..<Self.taps).map { tap in
             let angle = Float(tap) * 2.399_963
@@ -40,10 +44,10 @@ struct KeyShadow {
     /// Cells across and down, and how near to the lamp: about 4, and above 0 for all of the floor that is seen.
     @inline(__always)
     private static func place(
-        _ point: SIMD3<Float>, _ across: SIMD3<Float>, _ along: SIMD3<Float>, _ toLamp: SIMD3<Float>
+        _ point: SIMD3<Float>, _ across: SIMD3<Float>, _ along: SIMD3<Float>, _ toLamp: SIMD3<Float>, _ cells: Float
     ) -> SIMD3<Float> {
         SIMD3(
-            (dot(point, across) / span + 0.5) * Float(cells), (dot(point, along) / span + 0.5) * Float(cells),
+            (dot(point, across) / span + 0.5) * cells, (dot(point, along) / span + 0.5) * cells,
             4 + dot(point, toLamp))
     }
 
@@ -62,19 +66,19 @@ struct KeyShadow {
     func light(at point: SIMD3<Float>, normal: SIMD3<Float>, softness: Float, turn: Int) -> Float {
         // A little off the surface, more where the light only grazes it, or it would shade itself.
         let slant = 1 - max(0, dot(normal, toLamp))
-        let place = Self.place(point + normal * (0.004 + 0.008 * slant), across, along, toLamp)
-        let reach = softness / Self.span * Float(Self.cells)
+        let place = Self.place(point + normal * (0.004 + 0.008 * slant), across, along, toLamp, cells)
+        let reach = softness / Self.span * cells
         let spin = Self.turns[turn & 15]
         var lit = 0
         for tap in 0..<Self.taps {
             let offset = disc[tap]
             let x = place.x + (spin.x * offset.x - spin.y * offset.y) * reach
             let y = place.y + (spin.y * offset.x + spin.x * offset.y) * reach
-            guard x > 0, y > 0, x < Float(Self.cells), y < Float(Self.cells) else {
+            guard x > 0, y > 0, x < cells, y < cells else {
                 lit += 1
                 continue
             }
-            if raster.depths.base[Int(y) * Self.cells + Int(x)] <= place.z + 0.003 { lit += 1 }
+            if raster.depths.base[Int(y) * raster.side + Int(x)] <= place.z + 0.003 { lit += 1 }
         }
         return Float(lit) / Float(Self.taps)
     }

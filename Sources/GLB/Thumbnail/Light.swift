@@ -6,7 +6,7 @@ struct Light {
     private let rim = normalize(SIMD3(0.35, 0.55, -0.85))
     private let up: SIMD3<Float>
 
-    private static let keyColour = SIMD3<Float>(1.0, 0.97, 0.92) * 0.78
+    private static let keyColour = SIMD3<Float>(1.0, 0.97, 0.92) * 0.88
     private static let fillColour = SIMD3<Float>(0.86, 0.92, 1.0) * 0.20
     private static let rimColour = SIMD3<Float>(1.0, 1.0, 1.0) * 0.22
     private static let sky = SIMD3<Float>(0.94, 0.97, 1.0) * 0.40

@@ -48,7 +48,7 @@ package enum Thumbnail {
             ground = try Ground(draws, up: camera.up, level: reach.floor, budget: model.limits.drawnSamples / 4)
         }
         let light = Light(up: camera.up)
-        let shadow = try KeyShadow(draws, toLamp: light.key, budget: model.limits.drawnSamples / 2)
+        let shadow = try KeyShadow(draws, toLamp: light.key, side: side, budget: model.limits.drawnSamples / 2)
         var raster = Raster(side: side, budget: model.limits.drawnSamples)
         for draw in draws {
             draw.project(camera, side: Float(side))

@@ -1,8 +1,11 @@
 import API
 import Domain
+import Files
+import HTTP
 import HTTPClient
 import HTTPServer
 import Store
+import Synchronization
 import Webhooks
 import Work
 
@@ -11,8 +14,14 @@ extension House {
     func surroundings() -> Surroundings {
         let (work, sender, clock, log) = (work, sender, clock, log)
         var around = Surroundings(
-            now: clock.now, digest: Digests.sha256, sign: { [signer] in signer.sign($0) }, files: files,
-            inspect: PictureInspection.inspect,
+            now: { clock.now() }, digest: Digests.sha256, sign: { [signer] in signer.sign($0) }, files: files,
+            inspect: { bytes in
+                switch PictureLook(bytes) {
+                case .not(let why): .failure(PictureFault(why))
+                case .picture(let format, let width, let height):
+                    .success(PictureFacts(format: format, width: width, height: height))
+                }
+            },
             objection: { [weak self] url in
                 guard let self else { return nil }
                 do throws(URLFault) {
@@ -31,6 +40,7 @@ extension House {
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
         }
+        around.isFull = { [weak self] in self?.readiness().disk != nil }
         around.problems = { [weak self] in self?.readiness().problems ?? [] }
         around.metrics = { [weak self] in self?.metrics().bytes ?? [] }
         around.report = { message, request in log(.error, message, request: request) }
@@ -49,6 +59,9 @@ extension House {
         acts.reload = { [weak self] in await self?.reloadAsked() ?? .failure(.notHere) }
         acts.test = { [weak self] in await self?.trial(of: $0) ?? .failure(.notHere) }
         acts.providerChanged = { [work] provider, isEnabled in work.shop.board.setOverride(isEnabled, of: provider) }
+        let tasks = TaskActs(store: store, clock: clock)
+        acts.retry = { await tasks.retry($0) }
+        acts.resolve = { await tasks.resolve($0, $1) }
         return acts
     }
 
@@ -66,7 +79,7 @@ extension House {
     func metrics() -> MetricsPage {
         let (server, reloads, isDraining) = change { ($0.server, $0.reloads, $0.isDraining) }
         return MetricsPage(
-            version: Gateway.version, startedAt: startedAt, server: server?.metrics ?? ServerMetrics(),
+            version: Gateway.version, startedAt: startedAt, server: server?.metrics,
             client: client.metrics, store: store.health, work: work.shop.tally.snapshot(),
             standings: work.shop.board.standings(), webhooks: sender.counts, assetBytes: files.usedBytes,
             quotaBytes: Int64(configuration.assets.quotaBytes), log: log.counts, reloads: reloads,

@@ -13,7 +13,7 @@ struct ProviderViews {
     private static let usual = RequestKind(resolution: 1024, textures: false)
 
     func all(_ configuration: Configuration) -> [ProviderView] {
-        Provider.all.compactMap { provider in
+        Provider.all.compactMap { provider -> ProviderView? in
             guard let standing = standings[provider.id] else { return nil }
             let measured = standing.usual(Self.usual)
             return ProviderView(

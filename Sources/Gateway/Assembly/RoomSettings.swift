@@ -10,9 +10,8 @@ import Work
 // What each room is told of the configuration, in its own words.
 
 extension Configuration {
-    func front(publicURL: String) -> API.Settings {
+    var front: API.Settings {
         var settings = API.Settings()
-        settings.publicURL = publicURL
         settings.prices = prices
         settings.limits.bodyBytes = limits.bodyBytes
         settings.limits.requestsPerMinute = limits.requestsPerMinute

@@ -22,7 +22,6 @@ package struct Configuration: Sendable {
     package internal(set) var assets = Assets()
     package internal(set) var inputs = Inputs()
     package internal(set) var prices = PriceTable(rows: [:], thumbnail: 0)
-    package internal(set) var lowBalance: Credits = 0
     package internal(set) var idempotency = Idempotency()
     package internal(set) var adminListen: [String] = []
     package internal(set) var metrics = Metrics()
@@ -30,7 +29,7 @@ package struct Configuration: Sendable {
     package internal(set) var trustedProxies: [AddressRange] = []
     package internal(set) var corsOrigins: [String] = []
     package internal(set) var logging = Logging()
-    package internal(set) var retention = Retention()
+    package internal(set) var retention = Lifetimes()
     package internal(set) var backsUpBeforeUpgrade = false
     package internal(set) var drain = Duration.zero
 
@@ -151,7 +150,7 @@ package struct Configuration: Sendable {
         package var requestsEvery = 0
     }
 
-    package struct Retention: Hashable, Sendable {
+    package struct Lifetimes: Hashable, Sendable {
         package var tasks = Duration.zero
         package var events = Duration.zero
     }

@@ -4,6 +4,8 @@ import HTTPClient
 import HTTPServer
 import Providers
 import Sandbox
+import Synchronization
+import Webhooks
 import Work
 
 extension House {
@@ -14,6 +16,7 @@ extension House {
         log.setLevel(new.logging.level)
         log.setRedactor(Redactor(new.secrets))
         sandbox.setDuration(new.sandbox.duration)
+        rules.policy = policy
         work.configure(new.back, desks: desks.all(new, policy: policy))
         courier.configure(Self.webhookPolicy(new, listeners))
         let (sender, settings) = (sender, new.sender)
@@ -23,7 +26,7 @@ extension House {
             state.reloads.good += 1
             return state.api
         }
-        api?.settings = new.front(publicURL: publicURL)
+        api?.settings = new.front
         return difference
     }
 

@@ -10,7 +10,8 @@ import Work
 struct MetricsPage {
     var version: String
     var startedAt: Instant
-    var server: ServerMetrics
+    /// nil before the server stands.
+    var server: ServerMetrics?
     var client: ClientMetrics
     var store: StoreHealth
     var work: Tally.Snapshot
@@ -49,6 +50,7 @@ struct MetricsPage {
     }
 
     private func writeServer(_ page: inout Exposition) {
+        guard let server else { return }
         page.family("trellis_http_requests_total", .counter, "Requests answered, by route pattern and status.")
         for route in server.routes {
             for (code, count) in route.statuses {

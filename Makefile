@@ -1,0 +1,92 @@
+# Everything a person or CI does with this project. `make` lists it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BUILD := .build
+# A wall that is crossed is an error: SwiftPM says so and goes on, so its words decide.
+SWIFT := swift
+WALLS := --explicit-target-dependency-import-check error
+PACKAGES := clang libsqlite3-dev libcurl4-openssl-dev libssl-dev libpng-dev libturbojpeg0-dev libwebp-dev pkg-config
+TOOLS := python3 python3-venv curl
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+SOURCES := Sources Tests Package.swift config migrations $(wildcard bench examples)
+VERSION := $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/Gateway/Gateway.swift)
+RESULTS := $(BUILD)/results
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Build and start the gateway; the first time it prints a key and three lines to paste
+	@exec $(BUILD)/debug/trellis-gateway serve --log-format text
+
+.PHONY: test
+test: deps venv ## Everything CI runs: lint, build, walls, unit tests, black-box tests
+	@scripts/test
+
+.PHONY: check
+check: lint build-tests ## The quick loop: format lint, build, unit tests
+	@$(SWIFT) test --skip-build --parallel
+
+.PHONY: build
+build: deps ## Debug build of both programs
+	@scripts/build --product trellis-gateway
+	@scripts/build --product provider-simulator
+
+.PHONY: build-tests
+build-tests: deps ## Debug build with the tests
+	@scripts/build --build-tests
+
+.PHONY: lint
+lint: ## Format lint
+	@$(SWIFT) format lint --strict --recursive --parallel $(SOURCES)
+
+.PHONY: format
+format: ## Format all Swift files in place
+	@$(SWIFT) format --in-place --recursive --parallel $(SOURCES)
+
+.PHONY: walls
+walls: build-tests ## Plant a forbidden import in a copy and see the build refuse it
+	@scripts/walls
+
+.PHONY: release
+release: deps ## Optimized programs with the Swift runtime inside, in .build/dist
+	@scripts/build -c release --static-swift-stdlib --product trellis-gateway
+	@scripts/build -c release --static-swift-stdlib --product provider-simulator
+	@mkdir -p $(BUILD)/dist
+	@for program in trellis-gateway provider-simulator; do \
+	    strip -o $(BUILD)/dist/$$program $(BUILD)/release/$$program; \
+	done
+	@ls -l $(BUILD)/dist
+
+.PHONY: image
+image: ## Container image trellis-gateway:VERSION
+	docker build --tag trellis-gateway:$(VERSION) --build-arg VERSION=$(VERSION) .
+
+.PHONY: bench
+bench: release venv ## All benchmarks, each against something to compare with
+	@for script in bench/*.py; do echo "== $$script"; $(PYTHON) $$script; done
+
+.PHONY: bench-start
+bench-start: release venv ## Time to the first answer, and memory at rest
+	@$(PYTHON) bench/start.py
+
+.PHONY: deps
+deps: ## Install the Debian packages that are missing (asks for sudo when needed)
+	@scripts/install $(PACKAGES) $(TOOLS)
+
+.PHONY: venv
+venv: deps $(VENV)/.done ## Python tools for the black-box tests, in .venv
+
+$(VENV)/.done: Tests/blackbox/requirements.txt
+	@python3 -m venv $(VENV)
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+.PHONY: clean
+clean: ## Remove what was built; data/ stays
+	@rm -rf $(BUILD) $(VENV)
