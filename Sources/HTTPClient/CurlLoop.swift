@@ -22,7 +22,12 @@ final class CurlLoop {
     private var timer: ContinuousClock.Instant?
     private var whenIdle: [@Sendable () -> Void] = []
     private var messages: [Mailbox.Message] = []
+    /// Calls that ended in this turn, to be told at its end: then the metrics have them, and what the callers do next
+    /// is not done inside libcurl's callbacks.
+    private var ended: [(job: Job, outcome: CallOutcome)] = []
     private var metrics = ClientMetrics()
+    /// Handles that lost the socket they were connecting.
+    private var stalled: [UnsafeMutableRawPointer] = []
     private var isClosing = false
 
     init(
@@ -60,23 +65,33 @@ final class CurlLoop {
             readMail()
             runTimers()
             collect()
-            if active.isEmpty { callWhenIdle() }
-            publish()
+            if !stalled.isEmpty { unstall() }
+            tell()
         }
         end()
     }
 
     // MARK: libcurl's wishes
 
-    fileprivate func socketWanted(_ socket: Int32, _ action: Int32) { sockets.want(socket, action) }
+    fileprivate func socketWanted(_ easy: UnsafeMutableRawPointer, _ socket: Int32, _ action: Int32) {
+        if !sockets.want(socket, action) { stalled.append(easy) }
+    }
+
+    /// libcurl gives up an address that does not answer after its share of the time, closes the socket, and then
+    /// waits for a timer to try the next, of which there is none but the end (7.88). Pausing and going on sets one.
+    private func unstall() {
+        // By comparison only: some of these have ended meanwhile and may be gone.
+        for transfer in active.values where stalled.contains(transfer.easy) {
+            curl_easy_pause(transfer.easy, CURLPAUSE_SEND)
+            curl_easy_pause(transfer.easy, CURLPAUSE_CONT)
+        }
+        stalled.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: Time
 
     fileprivate func timerWanted(_ milliseconds: Int) {
         timer = milliseconds < 0 ? nil : ContinuousClock.now + .milliseconds(milliseconds)
-    }
-
-    private func act(_ socket: Int32, _ bits: Int32) {
-        var running: Int32 = 0
-        curl_multi_socket_action(multi, socket, bits, &running)
     }
 
     private func timeout() -> Int32 {
@@ -95,6 +110,11 @@ final class CurlLoop {
             act(CURL_SOCKET_TIMEOUT, 0)
         }
         if let firstWaitEnds, firstWaitEnds <= now { endWaits(now: now) }
+    }
+
+    private func act(_ socket: Int32, _ bits: Int32) {
+        var running: Int32 = 0
+        curl_multi_socket_action(multi, socket, bits, &running)
     }
 
     /// Takes the calls that libcurl has ended.
@@ -148,8 +168,8 @@ final class CurlLoop {
 
     private func refuse(_ job: Job, _ kind: CallFailure.Kind, _ diagnosis: String) {
         metrics.failed[kind, default: 0] += 1
-        job.finish(
-            .failure(CallFailure(kind: kind, phase: .waiting, diagnosis: diagnosis, timings: CallTimings())))
+        let failure = CallFailure(kind: kind, phase: .waiting, diagnosis: diagnosis, timings: CallTimings())
+        ended.append((job, .failure(failure)))
     }
 
     private func resolve(_ transfer: Transfer, now: ContinuousClock.Instant) {
@@ -245,22 +265,21 @@ final class CurlLoop {
         metrics.receivedBodyBytes += transfer.bodyBytes
         curl_easy_reset(transfer.easy)
         if idleHandles.count < limits.idleHandles { idleHandles.append(transfer.handle) }
-        transfer.job.finish(outcome)
+        ended.append((transfer.job, outcome))
     }
 
     // MARK: The end of a turn, and the end
 
-    private func callWhenIdle() {
-        let actions = whenIdle
-        whenIdle = []
-        for action in actions { action() }
-    }
-
-    private func publish() {
+    private func tell() {
         metrics.inFlight = active.count
         metrics.openConnections = sockets.openConnections
         metrics.openedConnections = sockets.openedConnections
         published.publish(metrics)
+        for (job, outcome) in ended { job.finish(outcome) }
+        ended.removeAll(keepingCapacity: true)
+        guard active.isEmpty else { return }
+        for action in whenIdle { action() }
+        whenIdle = []
     }
 
     private func end() {
@@ -276,8 +295,7 @@ final class CurlLoop {
             case .cancel, .resolved, .close: break
             }
         }
-        callWhenIdle()
-        publish()
+        tell()
     }
 }
 
@@ -293,7 +311,9 @@ private func onSocketWanted(
     _ easy: UnsafeMutableRawPointer?, _ socket: curl_socket_t, _ action: Int32, _ context: UnsafeMutableRawPointer?,
     _ ofSocket: UnsafeMutableRawPointer?
 ) -> Int32 {
-    if let context { Unmanaged<CurlLoop>.fromOpaque(context).takeUnretainedValue().socketWanted(socket, action) }
+    if let context, let easy {
+        Unmanaged<CurlLoop>.fromOpaque(context).takeUnretainedValue().socketWanted(easy, socket, action)
+    }
     return 0
 }
 

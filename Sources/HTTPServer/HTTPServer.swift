@@ -119,8 +119,11 @@ package final class HTTPServer: Sendable {
         var limits = limits
         var descriptors = rlimit()
         if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &descriptors) == 0 {
-            let available = Int(clamping: descriptors.rlim_cur) - limits.reservedDescriptors
-            limits.connections = max(1, min(limits.connections, available))
+            let all = Int(clamping: descriptors.rlim_cur)
+            let reserved = min(limits.reservedDescriptors, all / 2)
+            limits.connections = max(1, min(limits.connections, all - reserved))
+            // Connections that are only being turned away live on the reserve, and must not use it up.
+            limits.refusedConnections = min(limits.refusedConnections, reserved / 4)
         }
         return limits
     }
@@ -131,7 +134,6 @@ package final class HTTPServer: Sendable {
     ) throws(ServerError) -> [[ListeningSocket]] {
         var all: [[ListeningSocket]] = []
         for listener in listeners {
-            try ListeningSocket.checkFree(listener)
             let first = try ListeningSocket(listener)
             var sockets = [first]
             for _ in 1..<max(loops, 1) {
@@ -140,7 +142,7 @@ package final class HTTPServer: Sendable {
                 } else {
                     var sibling = listener
                     sibling.address = first.address
-                    sockets.append(try ListeningSocket(sibling))
+                    sockets.append(try ListeningSocket(sibling, isSibling: true))
                 }
             }
             all.append(sockets)

@@ -70,7 +70,7 @@ final class Mailbox: ReplyOutlet {
         switch message {
         case .watch(let action): action()
         case .open(_, let writer), .chunk(_, let writer): writer.closed()
-        case .complete, .finish: break
+        case .complete, .finish, .abandon: break
         }
     }
 }

@@ -93,20 +93,28 @@ package struct Accepted: Sendable {
 
     func with(_ theirs: String?) -> Accepted { Accepted(form: form, theirs: theirs) }
 
-    /// How the value is written; nil when the field does not take it.
+    /// How the value is written; nil when the field does not take it. (`JSONValue` has a nil literal of its own, which
+    /// is JSON's null and must not be meant here: hence the returns.)
     package func wire(_ value: ParameterValue) -> JSONValue? {
         switch (form, value) {
-        case (.integer(let range), .integer(let value)): range.contains(value) ? .integer(value) : nil
-        case (.choice(let values), .integer(let value)): values.contains(value) ? .integer(value) : nil
-        case (.text(let values), .integer(let value)): values.contains(value) ? .string(String(value)) : nil
+        case (.integer(let range), .integer(let value)):
+            if range.contains(value) { return .integer(value) }
+        case (.choice(let values), .integer(let value)):
+            if values.contains(value) { return .integer(value) }
+        case (.text(let values), .integer(let value)):
+            if values.contains(value) { return .string(String(value)) }
         case (.number(let range), _):
-            value.number.flatMap { range.contains($0) ? Self.shortest($0) : nil }
+            if let number = value.number, range.contains(number) { return Self.shortest(number) }
         case (.whole(let range), _):
-            value.number.flatMap { Int64(exactly: $0) }.flatMap { range.contains($0) ? .integer($0) : nil }
-        case (.words(let words), .word(let value)): words.contains(value) ? .string(value) : nil
-        case (.flag, .flag(let value)): .bool(value)
-        default: nil
+            if let number = value.number, let whole = Int64(exactly: number), range.contains(whole) {
+                return .integer(whole)
+            }
+        case (.words(let words), .word(let value)):
+            if words.contains(value) { return .string(value) }
+        case (.flag, .flag(let value)): return .bool(value)
+        default: break
         }
+        return Optional.none
     }
 
     /// The closest value that the field takes; nil when none is close in any sense.

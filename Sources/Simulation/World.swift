@@ -22,7 +22,7 @@ package struct World: Sendable {
     package internal(set) var jobs: [SimulatedJob] = []
     var jobIndex: [String: Int] = [:]
     /// In each provider's own smallest unit: credits, or millionths of a US dollar.
-    package internal(set) var balances: [String: Int64] = World.wealth
+    package var balances: [String: Int64] = World.wealth
     package internal(set) var counters: [String: [String: Int]] = [:]
     package internal(set) var received: [ReceivedRequest] = []
     package internal(set) var faults: [PlannedFault] = []
@@ -30,6 +30,8 @@ package struct World: Sendable {
     var buckets: [String: [Int64]] = [:]
     var numbers: UInt64 = 0x5eed
     package internal(set) var outbox: [PendingWebhook] = []
+    /// Keys of jobs whose submitter wants to be called and was not yet.
+    var announcing: Set<String> = []
     let signer: WebhookSigner
     let models: ModelShelf
 

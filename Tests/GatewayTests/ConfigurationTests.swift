@@ -117,7 +117,7 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: [
-        ("", "is empty"), ("short", "is too short to be a real key (5 characters)"),
+        ("", "is empty"), ("tiny1", "is too short to be a real key (5 characters)"),
         ("your-api-key-here", "looks like a placeholder, not a real key"),
         ("aaaaaaaaaaaa", "looks like a placeholder, not a real key"),
         ("two words here", "has spaces or line breaks in it"),
@@ -202,9 +202,10 @@ struct ConfigurationTests {
         #expect(SettingHelp.find("no.such").isEmpty)
     }
 
-    @Test(arguments: [
-        ("limit", ["limits", "listen"], "limits"), ("bdoy", ["body"], "body"), ("zebra", ["body"], nil),
-    ] as [(String, [String], String?)])
+    @Test(
+        arguments: [
+            ("limit", ["limits", "listen"], "limits"), ("bdoy", ["body"], "body"), ("zebra", ["body"], nil),
+        ] as [(String, [String], String?)])
     func `the nearest word is found if it is near`(word: String, known: [String], nearest: String?) {
         #expect(Spelling.nearest(to: word, of: known) == nearest)
     }

@@ -107,7 +107,8 @@ struct JSON5ReaderTests {
         var random = Numbers(state: 7)
         let alphabet = Array("{}[]:,'\"\\/*+-.0123456789abcxeEuInfityNa \n\t\u{C3}\u{A9}".utf8)
         for _ in 0..<20_000 {
-            let bytes = (0..<Int.random(in: 0..<40, using: &random)).map { _ in alphabet.randomElement(using: &random)! }
+            let bytes = (0..<Int.random(in: 0..<40, using: &random)).map { _ in alphabet.randomElement(using: &random)!
+            }
             _ = try? JSON5Reader.read(bytes)
         }
     }

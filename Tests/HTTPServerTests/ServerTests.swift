@@ -101,11 +101,16 @@ import Testing
             let reply = try #require(await replies.next())
             let drained = Mutex<Bool?>(nil)
             let done = DispatchGroup()
-            Thread.detachNewThread(in: done) { drained.withLock { $0 = server.drain(within: 10) } }
-            while (try? RawClient(port: port)) != nil { sched_yield() }
+            Thread.detachNewThread(in: done) {
+                let isClean = server.drain(within: 10)
+                drained.withLock { $0 = isClean }
+            }
+            while (try? RawClient(port: port)) != nil { usleep(2000) }
             #expect(drained.withLock { $0 } == nil)
             reply.complete(with: .text("at last"))
-            #expect(try client.response().text == "at last")
+            let answer = try client.response()
+            #expect(answer.text == "at last")
+            #expect(answer["Connection"] == "close")
             #expect(try client.receiveAll().isEmpty)
             done.wait()
             #expect(drained.withLock { $0 } == true)

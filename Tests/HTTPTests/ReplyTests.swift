@@ -15,6 +15,7 @@ import Testing
                 case .chunk(let bytes, _): "chunk \(bytes.count)"
                 case .finish: "finish"
                 case .watch: "watch"
+                case .abandon: "abandon"
                 }
             messages.withLock { $0.append(word) }
         }

@@ -173,7 +173,9 @@ struct SandboxTests {
         #expect(await sandbox.answer(cancel).status == .conflict)
     }
 
-    @Test(arguments: ["", "sb1", "sb1-a-b-c-normal-t0-n-zz", "sb1--1-1-1-normal-t0-n-", "sb9-1-1-1-normal-t0-n-aa", "../etc"])
+    @Test(arguments: [
+        "", "sb1", "sb1-a-b-c-normal-t0-n-zz", "sb1--1-1-1-normal-t0-n-", "sb9-1-1-1-normal-t0-n-aa", "../etc",
+    ])
     func `an id of somebody else's making is no job`(id: String) async {
         #expect(await get(world.sandbox(), "/v1/jobs/\(id)").status == .notFound)
         #expect(SandboxPlan(id: Substring(id)) == nil)

@@ -167,8 +167,7 @@ class Gateway:
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError(f"it ended with {self.process.returncode} while starting; log:\n{self.log[-6000:]}")
-            said = [e for e in self._lines(self._log_start) if e.get("message") == "listening"]
-            listening = [e for e in said if not e["address"].endswith(".sock")]
+            listening = [e for e in self._lines(self._log_start) if e.get("message") == "listening" and e["listener"] == "public"]
             if listening:
                 self.port = int(listening[-1]["address"].rsplit(":", 1)[1])
                 return
