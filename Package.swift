@@ -87,6 +87,7 @@ let package = Package(
 
         program("hello", imports: ["HTTP", "HTTPServer"], path: "examples/hello"),
         program("bench-http-server", imports: ["JSON", "HTTP", "HTTPServer"], path: "bench/http-server"),
+        program("bench-http-client", imports: ["HTTP", "HTTPClient"], path: "bench/http-client"),
 
         room("Corpus", path: "Tests/Corpus"),
         program("GLBProbe", imports: ["GLB", "JSON"], path: "Tests/GLBProbe"),
@@ -103,7 +104,9 @@ let package = Package(
             fixtures: ["Fixtures"]),
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
         tests("API", imports: ["COpenSSL", "Domain", "Files", "HTTP", "JSON", "Store", "Providers"]),
-        tests("Work", imports: ["JSON", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "Store", "Providers"]),
+        tests(
+            "Work",
+            imports: ["JSON", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "Store", "Providers", "Simulation"]),
         tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),
     ]

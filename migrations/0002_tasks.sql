@@ -92,6 +92,8 @@ CREATE TABLE slots (
     tries             INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
     spent_providers   TEXT,
     second_chances    INTEGER NOT NULL DEFAULT 0,
+    -- Times in a row that its result was taken in hand and nothing more was heard: crashes.
+    handlings         INTEGER NOT NULL DEFAULT 0 CHECK (handlings >= 0),
     -- The latest try.
     attempt           BLOB REFERENCES attempts (id) DEFERRABLE INITIALLY DEFERRED,
     upstream_status   TEXT,
@@ -116,10 +118,12 @@ CREATE TRIGGER slots_begin_queued BEFORE INSERT ON slots WHEN NEW.state <> 'queu
     SELECT RAISE(ABORT, 'a slot begins queued');
 END;
 
--- Claims read these and nothing else; finished slots are in neither.
+-- Claims read these and nothing else; a slot is in one of them, and in none once it is finished.
 CREATE INDEX slots_queued ON slots (priority, account, due_at) WHERE state = 'queued';
-CREATE INDEX slots_working ON slots (state, due_at)
-    WHERE state IN ('submitting', 'unknown', 'running', 'fetching');
+CREATE INDEX slots_submitting ON slots (due_at) WHERE state = 'submitting';
+CREATE INDEX slots_unknown ON slots (due_at) WHERE state = 'unknown';
+CREATE INDEX slots_running ON slots (due_at) WHERE state = 'running';
+CREATE INDEX slots_fetching ON slots (due_at) WHERE state = 'fetching';
 
 -- One try at one provider: here before the first byte is sent.
 CREATE TABLE attempts (

@@ -67,9 +67,10 @@ CREATE TABLE postings (
     CHECK ((kind IN ('grant', 'adjust')) = (reference IS NOT NULL))
 ) STRICT;
 
--- One account's own list, by its running number, whichever side it is on.
-CREATE UNIQUE INDEX postings_from ON postings (from_account, from_sequence);
-CREATE UNIQUE INDEX postings_to ON postings (to_account, to_sequence);
+-- A wallet's own list, by its running number, whichever side it is on. The house's three accounts (1 to 3) take
+-- part in every posting and are read from front to back.
+CREATE UNIQUE INDEX postings_from ON postings (from_account, from_sequence) WHERE from_account > 3;
+CREATE UNIQUE INDEX postings_to ON postings (to_account, to_sequence) WHERE to_account > 3;
 -- A charge is held once and resolved once.
 CREATE UNIQUE INDEX postings_hold_once ON postings (task, slot, item) WHERE kind = 'hold';
 CREATE UNIQUE INDEX postings_resolve_once ON postings (task, slot, item) WHERE kind IN ('settle', 'refund');
@@ -96,12 +97,19 @@ CREATE TRIGGER postings_continue BEFORE INSERT ON postings BEGIN
 END;
 
 CREATE TRIGGER postings_move AFTER INSERT ON postings BEGIN
-    UPDATE ledger_accounts SET balance = balance - NEW.amount, postings = postings + 1 WHERE id = NEW.from_account;
-    UPDATE ledger_accounts SET balance = balance + NEW.amount, postings = postings + 1 WHERE id = NEW.to_account;
     UPDATE ledger_accounts
-       SET held = held + CASE NEW.kind WHEN 'hold' THEN NEW.amount ELSE -NEW.amount END,
-           spent = spent + CASE NEW.kind WHEN 'settle' THEN NEW.amount ELSE 0 END
-     WHERE id = NEW.wallet AND NEW.kind IN ('hold', 'settle', 'refund');
+       SET balance = balance - NEW.amount, postings = postings + 1,
+           held = held + CASE NEW.kind WHEN 'hold' THEN NEW.amount ELSE 0 END
+     WHERE id = NEW.from_account;
+    UPDATE ledger_accounts
+       SET balance = balance + NEW.amount, postings = postings + 1,
+           held = held - CASE NEW.kind WHEN 'refund' THEN NEW.amount ELSE 0 END
+     WHERE id = NEW.to_account;
+END;
+
+-- The wallet is on neither side of this one.
+CREATE TRIGGER postings_settle AFTER INSERT ON postings WHEN NEW.kind = 'settle' BEGIN
+    UPDATE ledger_accounts SET held = held - NEW.amount, spent = spent + NEW.amount WHERE id = NEW.wallet;
 END;
 
 CREATE TRIGGER postings_stay_as_written BEFORE UPDATE ON postings BEGIN

@@ -6,6 +6,12 @@ package struct Migration: Sendable {
     package let name: String
     package let sql: [UInt8]
 
+    package init(number: Int, name: String, sql: [UInt8]) {
+        self.number = number
+        self.name = name
+        self.sql = sql
+    }
+
     package static let all: [Migration] = [
         Migration(number: 1, name: "accounts", sql: PackageResources._001_accounts_sql),
         Migration(number: 2, name: "tasks", sql: PackageResources._002_tasks_sql),

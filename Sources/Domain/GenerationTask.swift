@@ -66,6 +66,8 @@ package struct Slot: Hashable, Sendable {
     /// requests invalid, or a generation that failed.
     package var secondChances: Int
     package var attempt: Attempt?
+    /// Times in a row that its finished work was taken in hand and never came to an end of any kind: crashes.
+    package var handlings: Int
     package var upstreamStatus: String?
     package var checkedAt: Instant?
     package var model: Asset?
@@ -82,6 +84,7 @@ package struct Slot: Hashable, Sendable {
         tries = 0
         spent = []
         secondChances = 0
+        handlings = 0
     }
 
     package var price: Credits { charges.reduce(.zero) { $0 + $1.amount } }

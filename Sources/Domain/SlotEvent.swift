@@ -14,6 +14,9 @@ package enum SlotEvent: Hashable, Sendable {
     case progressed(percent: Int?, upstreamStatus: String?, pollAt: Instant)
     /// The provider is done; fetching begins.
     case ready(UpstreamHandle)
+    /// Finished work is about to be taken in hand: counted before it can go wrong. Due again at `until` if nothing
+    /// more is heard of it.
+    case handling(until: Instant)
     /// The file is ours.
     case finished(Finish)
     case failed(Failure, Evidence?)
@@ -61,7 +64,7 @@ package enum SlotEvent: Hashable, Sendable {
     package func target(from state: TaskState) -> TaskState {
         switch self {
         case .began: .submitting
-        case .deferred, .progressed: state
+        case .deferred, .progressed, .handling: state
         case .accepted: .running
         case .lost: .unknown
         case .setBack: .queued
@@ -148,6 +151,7 @@ extension SlotEvent {
         switch self {
         case .deferred: state == .queued || state == .unknown || state == .fetching
         case .progressed: state == .running
+        case .handling: state == .fetching
         default: false
         }
     }
@@ -164,6 +168,10 @@ extension Slot {
             upstreamStatus = nil
         case .deferred(let until):
             dueAt = until
+            handlings = 0
+        case .handling(let until):
+            dueAt = until
+            handlings += 1
         case .accepted(let handle, let pollAt):
             attempt?.handle = handle
             attempt?.acceptedAt = now
@@ -189,6 +197,7 @@ extension Slot {
             if attempt?.acceptedAt == nil { attempt?.acceptedAt = now }
             checkedAt = now
             dueAt = now
+            handlings = 0
         case .finished(let finish):
             endAttempt(.succeeded, nil, at: now)
             attempt?.costMicrodollars = finish.costMicrodollars

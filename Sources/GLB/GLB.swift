@@ -67,6 +67,8 @@ extension GLB.Summary {
                 if let said = image.mediaType, said != header.format.mediaType {
                     remarks.append("images[\(index)] is called \(said) and is \(header.format.mediaType)")
                 }
+            } catch  where error.code == .truncated && view.length > start.count {
+                // A header that is longer than what was read of it, as a large colour profile makes it.
             } catch {
                 remarks.append("images[\(index)]: \(error)")
             }

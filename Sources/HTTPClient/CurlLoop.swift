@@ -5,24 +5,29 @@ import Synchronization
 /// The client's thread: libcurl's multi handle, driven by what its sockets do (`curl_multi_socket_action`), so that a
 /// call that waits costs nothing. Made, used and ended on that thread.
 final class CurlLoop {
-    private let multi: UnsafeMutableRawPointer
-    private let sockets: SocketWatch
+    let multi: UnsafeMutableRawPointer
+    let sockets: SocketWatch
     private let mailbox: Mailbox
-    private let lookups: LookupThreads
-    private let limits: ClientLimits
+    let lookups: LookupThreads
+    let limits: ClientLimits
     private let published: PublishedMetrics
 
-    private var active: [UInt64: Transfer] = [:]
+    var active: [UInt64: Transfer] = [:]
     /// Calls that wait for their name, and when the first of them has waited long enough.
-    private var resolving: Set<UInt64> = []
-    private var firstWaitEnds: ContinuousClock.Instant?
-    private var names = NameCache()
-    private var idleHandles: [EasyHandle] = []
+    var resolving: Set<UInt64> = []
+    var firstWaitEnds: ContinuousClock.Instant?
+    var names = NameCache()
+    var idleHandles: [EasyHandle] = []
     /// When libcurl wants to be called although no socket stirs.
     private var timer: ContinuousClock.Instant?
     private var whenIdle: [@Sendable () -> Void] = []
     private var messages: [Mailbox.Message] = []
-    private var metrics = ClientMetrics()
+    /// Calls that ended in this turn, to be told at its end: then the metrics have them, and what the callers do next
+    /// is not done inside libcurl's callbacks.
+    var ended: [(job: Job, outcome: CallOutcome)] = []
+    var metrics = ClientMetrics()
+    /// Handles that lost the socket they were connecting.
+    private var stalled: [UnsafeMutableRawPointer] = []
     private var isClosing = false
 
     init(
@@ -60,23 +65,33 @@ final class CurlLoop {
             readMail()
             runTimers()
             collect()
-            if active.isEmpty { callWhenIdle() }
-            publish()
+            if !stalled.isEmpty { unstall() }
+            tell()
         }
         end()
     }
 
     // MARK: libcurl's wishes
 
-    fileprivate func socketWanted(_ socket: Int32, _ action: Int32) { sockets.want(socket, action) }
+    fileprivate func socketWanted(_ easy: UnsafeMutableRawPointer, _ socket: Int32, _ action: Int32) {
+        if !sockets.want(socket, action) { stalled.append(easy) }
+    }
+
+    /// libcurl gives up an address that does not answer after its share of the time, closes the socket, and then
+    /// waits for a timer to try the next, of which there is none but the end (7.88). Pausing and going on sets one.
+    private func unstall() {
+        // By comparison only: some of these have ended meanwhile and may be gone.
+        for transfer in active.values where stalled.contains(transfer.easy) {
+            curl_easy_pause(transfer.easy, CURLPAUSE_SEND)
+            curl_easy_pause(transfer.easy, CURLPAUSE_CONT)
+        }
+        stalled.removeAll(keepingCapacity: true)
+    }
+
+    // MARK: Time
 
     fileprivate func timerWanted(_ milliseconds: Int) {
         timer = milliseconds < 0 ? nil : ContinuousClock.now + .milliseconds(milliseconds)
-    }
-
-    private func act(_ socket: Int32, _ bits: Int32) {
-        var running: Int32 = 0
-        curl_multi_socket_action(multi, socket, bits, &running)
     }
 
     private func timeout() -> Int32 {
@@ -97,6 +112,11 @@ final class CurlLoop {
         if let firstWaitEnds, firstWaitEnds <= now { endWaits(now: now) }
     }
 
+    private func act(_ socket: Int32, _ bits: Int32) {
+        var running: Int32 = 0
+        curl_multi_socket_action(multi, socket, bits, &running)
+    }
+
     /// Takes the calls that libcurl has ended.
     private func collect() {
         var code = CURLE_OK
@@ -109,8 +129,6 @@ final class CurlLoop {
             finish(transfer, transfer.outcome(code, now: now))
         }
     }
-
-    // MARK: Calls
 
     private func readMail() {
         mailbox.take(into: &messages)
@@ -126,141 +144,18 @@ final class CurlLoop {
         messages.removeAll(keepingCapacity: true)
     }
 
-    private func start(_ job: Job) {
-        metrics.started += 1
-        guard !job.call.isCanceled else { return refuse(job, .canceled, "canceled before it began") }
-        guard active.count < limits.callsInFlight else {
-            return refuse(job, .overloaded, "\(limits.callsInFlight) calls are in flight")
-        }
-        let url: CheckedURL
-        do throws(URLFault) {
-            url = try CheckedURL(job.request.url, egress: job.policy.egress)
-        } catch {
-            return refuse(job, error == .address ? .blockedAddress : .malformed, "the URL \(error)")
-        }
-        guard let handle = idleHandles.popLast() ?? EasyHandle() else {
-            return refuse(job, .internal, "no memory for a call")
-        }
-        let transfer = Transfer(job: job, url: url, handle: handle, sockets: sockets)
-        active[job.call.id] = transfer
-        resolve(transfer, now: ContinuousClock.now)
-    }
-
-    private func refuse(_ job: Job, _ kind: CallFailure.Kind, _ diagnosis: String) {
-        metrics.failed[kind, default: 0] += 1
-        job.finish(
-            .failure(CallFailure(kind: kind, phase: .waiting, diagnosis: diagnosis, timings: CallTimings())))
-    }
-
-    private func resolve(_ transfer: Transfer, now: ContinuousClock.Instant) {
-        guard transfer.url.address == nil else { return go(transfer, now: now) }
-        transfer.phase = max(transfer.phase, .resolving)
-        let name = transfer.url.host
-        switch names.want(name, for: transfer.job.call.id, now: now) {
-        case .addresses(let addresses):
-            transfer.addresses = addresses
-            go(transfer, now: now)
-        case .none(let reason):
-            finish(transfer, .failure(transfer.failure(.resolve, reason, now: now)))
-        case .wait(let isFirst):
-            resolving.insert(transfer.job.call.id)
-            firstWaitEnds = min(firstWaitEnds ?? transfer.waitsUntil, transfer.waitsUntil)
-            if isFirst { lookups.lookUp(name) }
-        }
-    }
-
-    private func resolved(_ name: String, _ answer: LookupAnswer) {
-        let now = ContinuousClock.now
-        for id in names.note(answer, for: name, now: now) {
-            // Gone if it was canceled or ran out of time; a later call may not have taken its number.
-            guard resolving.remove(id) != nil, let transfer = active[id] else { continue }
-            switch answer {
-            case .addresses(let addresses):
-                transfer.addresses = Array(addresses.prefix(NameCache.addressLimit))
-                go(transfer, now: now)
-            case .none(let reason): finish(transfer, .failure(transfer.failure(.resolve, reason, now: now)))
-            }
-        }
-        if resolving.isEmpty { firstWaitEnds = nil }
-    }
-
-    private func endWaits(now: ContinuousClock.Instant) {
-        firstWaitEnds = nil
-        for id in resolving {
-            guard let transfer = active[id] else { continue }
-            if transfer.waitsUntil <= now {
-                resolving.remove(id)
-                finish(
-                    transfer, .failure(transfer.failure(.timeout, "the host name was not resolved in time", now: now)))
-            } else {
-                firstWaitEnds = min(firstWaitEnds ?? transfer.waitsUntil, transfer.waitsUntil)
-            }
-        }
-    }
-
-    /// Hands the call to libcurl.
-    private func go(_ transfer: Transfer, now: ContinuousClock.Instant) {
-        transfer.resolvedAfter = now - transfer.job.startedAt
-        guard transfer.prepare(now: now) else {
-            let kind: CallFailure.Kind = transfer.stop == nil ? .malformed : .file
-            let why = "a header or the body cannot be sent, or the file for the answer is not open"
-            return finish(transfer, .failure(transfer.failure(kind, why, now: now)))
-        }
-        transfer.phase = max(transfer.phase, .connecting)
-        let code = curl_multi_add_handle(multi, transfer.easy)
-        if code != CURLM_OK {
-            let why = String(cString: curl_multi_strerror(code))
-            finish(transfer, .failure(transfer.failure(.internal, why, now: now)))
-        }
-    }
-
-    /// Asks where the answer points to, if it does and may. True when the call goes on, or has ended here.
-    private func redirect(_ transfer: Transfer, now: ContinuousClock.Instant) -> Bool {
-        let redirect = Redirect(
-            status: transfer.head.status,
-            location: curl_get_text(transfer.easy, CURLINFO_REDIRECT_URL).map { String(cString: $0) },
-            of: transfer.request, at: transfer.url, policy: transfer.job.policy, followed: transfer.redirectsFollowed)
-        switch redirect {
-        case .none: return false
-        case .refused(let why): finish(transfer, .failure(transfer.failure(.redirect, why, now: now)))
-        case .follow(let url, let request):
-            transfer.follow(to: url, request: request)
-            resolve(transfer, now: now)
-        }
-        return true
-    }
-
-    private func cancel(_ id: UInt64) {
-        guard let transfer = active[id] else { return }
-        if resolving.remove(id) == nil { curl_multi_remove_handle(multi, transfer.easy) }
-        finish(transfer, .failure(transfer.failure(.canceled, "canceled", now: ContinuousClock.now)))
-    }
-
-    private func finish(_ transfer: Transfer, _ outcome: CallOutcome) {
-        active[transfer.job.call.id] = nil
-        switch outcome {
-        case .success: metrics.answered += 1
-        case .failure(let failure): metrics.failed[failure.kind, default: 0] += 1
-        }
-        metrics.receivedBodyBytes += transfer.bodyBytes
-        curl_easy_reset(transfer.easy)
-        if idleHandles.count < limits.idleHandles { idleHandles.append(transfer.handle) }
-        transfer.job.finish(outcome)
-    }
-
     // MARK: The end of a turn, and the end
 
-    private func callWhenIdle() {
-        let actions = whenIdle
-        whenIdle = []
-        for action in actions { action() }
-    }
-
-    private func publish() {
+    private func tell() {
         metrics.inFlight = active.count
         metrics.openConnections = sockets.openConnections
         metrics.openedConnections = sockets.openedConnections
         published.publish(metrics)
+        for (job, outcome) in ended { job.finish(outcome) }
+        ended.removeAll(keepingCapacity: true)
+        guard active.isEmpty else { return }
+        for action in whenIdle { action() }
+        whenIdle = []
     }
 
     private func end() {
@@ -276,8 +171,7 @@ final class CurlLoop {
             case .cancel, .resolved, .close: break
             }
         }
-        callWhenIdle()
-        publish()
+        tell()
     }
 }
 
@@ -293,7 +187,9 @@ private func onSocketWanted(
     _ easy: UnsafeMutableRawPointer?, _ socket: curl_socket_t, _ action: Int32, _ context: UnsafeMutableRawPointer?,
     _ ofSocket: UnsafeMutableRawPointer?
 ) -> Int32 {
-    if let context { Unmanaged<CurlLoop>.fromOpaque(context).takeUnretainedValue().socketWanted(socket, action) }
+    if let context, let easy {
+        Unmanaged<CurlLoop>.fromOpaque(context).takeUnretainedValue().socketWanted(easy, socket, action)
+    }
     return 0
 }
 

@@ -37,9 +37,10 @@ extension Transfer {
             curl_set_text(easy, CURLOPT_CAINFO, path)
             curl_set_text(easy, CURLOPT_CAPATH, nil)
         }
-        if job.policy.offersHTTP2 {
+        if job.policy.offersHTTP2, url.isHTTPS {
             curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS)
-            // Wait for a connection being made to the same host rather than make a second one.
+            // Wait for a connection being made to the same host rather than make a second one: the handshake tells
+            // whether it can be shared. Without TLS only the first answer would, which may take minutes.
             curl_set_long(easy, CURLOPT_PIPEWAIT, 1)
         } else {
             curl_set_long(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1)

@@ -4,10 +4,12 @@ import Glibc
 
 /// The epoll set of libcurl's sockets.
 ///
-/// libcurl lets go of a socket after each answer and takes it up again for the next request. Sockets that we opened
-/// stay in the set meanwhile, so that a kept connection costs no system call; one that stirs while nobody waits for
-/// it (the server closed it) is taken out then. libcurl closes its other sockets without a word, so those are taken
-/// out at once, before their number can come back as another socket.
+/// libcurl lets go of a socket after each answer and takes it up again for the next request. A connection that waited
+/// for an answer stays in the set meanwhile, so that keeping it costs no system call; one that stirs while nobody
+/// waits for it (the server closed it) is taken out then.
+///
+/// What is still connecting, or is not ours, is taken out at once: such sockets libcurl closes without a word (7.88,
+/// `cf_socket_close`), and the kernel gives the number to the next one that is opened.
 ///
 /// Only used on the client's thread.
 final class SocketWatch {
@@ -17,6 +19,9 @@ final class SocketWatch {
         /// What the kernel has been told; 0 when the socket is not in the set.
         var registered: UInt32 = 0
         var isOurs = false
+        /// Whether it counts as open: from when it is first waited for, since one that fails at once is closed
+        /// without a word.
+        var isCounted = false
     }
 
     private let epoll: Int32
@@ -62,30 +67,40 @@ final class SocketWatch {
         }
     }
 
-    /// libcurl says what it waits for at a socket: `CURL_POLL_IN`, `…OUT`, `…INOUT` or `…REMOVE`.
-    func want(_ socket: Int32, _ action: Int32) {
+    /// libcurl says what it waits for at a socket: `CURL_POLL_IN`, `…OUT`, `…INOUT` or `…REMOVE`. False when it has
+    /// closed the socket without a word.
+    func want(_ socket: Int32, _ action: Int32) -> Bool {
         makeRoom(for: socket)
         let index = Int(socket)
         if action == CURL_POLL_REMOVE {
+            let mayRest = entries[index].isOurs && entries[index].wanted == linux_readable
             entries[index].wanted = 0
-            if !entries[index].isOurs { unregister(socket) }
-            return
+            guard !mayRest, !unregister(socket), entries[index].isOurs else { return true }
+            forget(socket)
+            return false
+        }
+        if entries[index].isOurs, !entries[index].isCounted {
+            entries[index].isCounted = true
+            openConnections += 1
         }
         var wanted: UInt32 = 0
         if action & CURL_POLL_IN != 0 { wanted |= linux_readable }
         if action & CURL_POLL_OUT != 0 { wanted |= linux_writable }
         entries[index].wanted = wanted
-        guard entries[index].registered != wanted else { return }
+        guard entries[index].registered != wanted else { return true }
         let operation = entries[index].registered == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD
         if linux_epoll_set(epoll, operation, socket, wanted, UInt64(socket)) == 0 {
             entries[index].registered = wanted
         }
+        return true
     }
 
-    private func unregister(_ socket: Int32) {
-        guard entries[Int(socket)].registered != 0 else { return }
-        _ = linux_epoll_set(epoll, EPOLL_CTL_DEL, socket, 0, 0)
+    /// False when the socket is not there any more.
+    @discardableResult
+    private func unregister(_ socket: Int32) -> Bool {
+        guard entries[Int(socket)].registered != 0 else { return true }
         entries[Int(socket)].registered = 0
+        return linux_epoll_set(epoll, EPOLL_CTL_DEL, socket, 0, 0) == 0
     }
 
     private func makeRoom(for socket: Int32) {
@@ -97,16 +112,27 @@ final class SocketWatch {
         let descriptor = socket(family, linux_socket_flags, Int32(IPPROTO_TCP))
         guard descriptor >= 0 else { return -1 }
         makeRoom(for: descriptor)
-        entries[Int(descriptor)] = Entry(isOurs: true)
-        openConnections += 1
+        // When a socket that was still wanted has been closed without a word, libcurl takes the new one of the same
+        // number for it and believes that it is being watched already.
+        let stillWanted = entries[Int(descriptor)].wanted
+        if entries[Int(descriptor)].isOurs { forget(descriptor) }
+        entries[Int(descriptor)].isOurs = true
+        if stillWanted != 0, linux_epoll_set(epoll, EPOLL_CTL_ADD, descriptor, stillWanted, UInt64(descriptor)) == 0 {
+            entries[Int(descriptor)].wanted = stillWanted
+            entries[Int(descriptor)].registered = stillWanted
+        }
         openedConnections += 1
         return descriptor
     }
 
     /// Closes one of ours; closing takes it out of the set.
     func close(_ socket: Int32) {
-        if Int(socket) < entries.count { entries[Int(socket)] = Entry() }
-        openConnections -= 1
+        if Int(socket) < entries.count, entries[Int(socket)].isOurs { forget(socket) }
         Glibc.close(socket)
+    }
+
+    private func forget(_ socket: Int32) {
+        if entries[Int(socket)].isCounted { openConnections -= 1 }
+        entries[Int(socket)] = Entry()
     }
 }

@@ -88,6 +88,9 @@ final class Transfer {
         self.request = request
         redirectsFollowed += 1
         addresses = []
+        openedSockets = 0
+        timesSent = 0
+        stop = nil
         head.reset()
         body.removeAll()
         bodyBytes = 0

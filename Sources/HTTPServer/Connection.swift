@@ -28,7 +28,8 @@ final class Connection {
     /// Sets this connection apart from earlier ones in the same slot.
     let serial: UInt32
     let peer: NetworkAddress
-    let listener: ListeningSocket
+    /// The label of the listener it came in by; not the listener, which must be able to close before it.
+    let listener: String
     /// Whether the limit by address does not apply.
     let isExempt: Bool
     /// Turned away at the door: only an answer is written to it.
@@ -67,7 +68,7 @@ final class Connection {
     var isReady = false
 
     init(
-        descriptor: Int32, slot: Int, serial: UInt32, peer: NetworkAddress, listener: ListeningSocket, isExempt: Bool,
+        descriptor: Int32, slot: Int, serial: UInt32, peer: NetworkAddress, listener: String, isExempt: Bool,
         isRefused: Bool
     ) {
         self.descriptor = descriptor

@@ -1,7 +1,6 @@
 import CLinux
 import Glibc
 import HTTP
-import Synchronization
 
 extension EventLoop {
     /// Takes what waits in the listener's queue, but not more than a turn's worth unless the queue is to be emptied.
@@ -61,7 +60,7 @@ extension EventLoop {
             connections.append(nil)
         }
         let connection = Connection(
-            descriptor: descriptor, slot: slot, serial: takeSerial(), peer: peer, listener: listener,
+            descriptor: descriptor, slot: slot, serial: takeSerial(), peer: peer, listener: listener.label,
             isExempt: isExempt, isRefused: isRefused)
         connections[slot] = connection
         connectionCount += 1
@@ -83,10 +82,14 @@ extension EventLoop {
         return descriptor >= 0
     }
 
-    /// Leaves the queues alone for a moment; `resumeListening` is called when it is over.
+    /// Leaves the queues alone for a moment; `resumeListening` is called when it is over. Connections that have
+    /// their last answer give up their descriptors.
     private func pauseListening() {
         guard !isListeningPaused else { return }
         isListeningPaused = true
+        for connection in connections where connection?.phase == .lingering {
+            if let connection { drop(connection) }
+        }
         for listener in listeners { linux_epoll_set(epoll, EPOLL_CTL_DEL, listener.descriptor, 0, 0) }
         wakeAfterPause()
     }
@@ -95,7 +98,7 @@ extension EventLoop {
     /// are emptied first.
     func stopListening() {
         for listener in listeners {
-            acceptAll(from: listener, limit: 65_536)
+            acceptAll(from: listener, limit: 4096)
             if !isListeningPaused { linux_epoll_set(epoll, EPOLL_CTL_DEL, listener.descriptor, 0, 0) }
         }
         listeners.removeAll()

@@ -133,7 +133,7 @@ extension EventLoop {
         request.peer = connection.peer
         request.client = connection.peer
         request.isSecure = connection.tls != nil
-        request.listener = connection.listener.label
+        request.listener = connection.listener
         request.arrived = nowMicroseconds
         request.id = request.headers.first("X-Request-Id").flatMap(RequestID.init(given:)) ?? makeRequestID()
         if core.isTrusted(connection.peer) {

@@ -26,7 +26,7 @@ extension EventLoop {
         case .bytes(let bytes): length = Int64(bytes.count)
         case .file(let body): length = body.length
         }
-        let keepsAlive = exchange.keepsAlive && !response.closes
+        let keepsAlive = exchange.keepsAlive && !response.closes && !isDraining
         let head = ResponseHead(
             status: response.status, length: response.status.forbidsBody ? .none : .known(length),
             version: exchange.version, keepsAlive: keepsAlive)
@@ -89,7 +89,7 @@ extension EventLoop {
             AccessLog.Entry(
                 id: exchange.id, method: exchange.logged?.method ?? .other("-"), path: exchange.logged?.path ?? "-",
                 route: response.route, status: response.status, bodyBytes: bodyBytes, microseconds: microseconds,
-                client: connection.peer, listener: connection.listener.label))
+                client: connection.peer, listener: connection.listener))
     }
 
     // MARK: Streams
@@ -103,7 +103,7 @@ extension EventLoop {
         let isChunked = exchange.version == .http11
         let line = ResponseHead(
             status: head.status, length: isChunked ? .chunked : .untilClose, version: exchange.version,
-            keepsAlive: exchange.keepsAlive && isChunked)
+            keepsAlive: exchange.keepsAlive && isChunked && !isDraining)
         line.write(head.headers, id: exchange.id, date: dateLine, to: output)
         note(exchange, head, bodyBytes: 0, on: connection)
         connection.phase = .streaming

@@ -250,8 +250,9 @@ final class EventLoop: @unchecked Sendable {
 
     func stop() {
         guard !isStopped else { return }
-        for connection in connections { if let connection { drop(connection) } }
+        // First, for dropping the last connection of a draining loop asks to stop as well.
         isStopped = true
+        for connection in connections { if let connection { drop(connection) } }
         listeners.removeAll()
         mailbox.retire()
         source?.cancel()

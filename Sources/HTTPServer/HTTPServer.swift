@@ -1,7 +1,6 @@
 import Dispatch
 import Glibc
 import HTTP
-import Synchronization
 
 /// An HTTP/1.1 server on sockets of its own.
 ///
@@ -17,7 +16,7 @@ package final class HTTPServer: Sendable {
 
     private let configuration: ServerConfiguration
     private let handler: any HTTPHandler
-    private let state = Mutex(State())
+    private let state = Locked(State())
     /// Entered once a loop, left when the loop has lost its last connection and stopped.
     private let running = DispatchGroup()
 
@@ -119,8 +118,11 @@ package final class HTTPServer: Sendable {
         var limits = limits
         var descriptors = rlimit()
         if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &descriptors) == 0 {
-            let available = Int(clamping: descriptors.rlim_cur) - limits.reservedDescriptors
-            limits.connections = max(1, min(limits.connections, available))
+            let all = Int(clamping: descriptors.rlim_cur)
+            let reserved = min(limits.reservedDescriptors, all / 2)
+            limits.connections = max(1, min(limits.connections, all - reserved))
+            // Connections that are only being turned away live on the reserve, and must not use it up.
+            limits.refusedConnections = min(limits.refusedConnections, reserved / 4)
         }
         return limits
     }
@@ -131,7 +133,6 @@ package final class HTTPServer: Sendable {
     ) throws(ServerError) -> [[ListeningSocket]] {
         var all: [[ListeningSocket]] = []
         for listener in listeners {
-            try ListeningSocket.checkFree(listener)
             let first = try ListeningSocket(listener)
             var sockets = [first]
             for _ in 1..<max(loops, 1) {
@@ -140,7 +141,7 @@ package final class HTTPServer: Sendable {
                 } else {
                     var sibling = listener
                     sibling.address = first.address
-                    sockets.append(try ListeningSocket(sibling))
+                    sockets.append(try ListeningSocket(sibling, isSibling: true))
                 }
             }
             all.append(sockets)

@@ -15,13 +15,13 @@ final class ListeningSocket: Sendable {
     /// The kernel's queue of connections not accepted yet; it cuts this to net.core.somaxconn.
     private static let backlog: Int32 = 4096
 
-    init(_ listener: ServerConfiguration.Listener) throws(ServerError) {
+    init(_ listener: ServerConfiguration.Listener, isSibling: Bool = false) throws(ServerError) {
         label = listener.label
         usesTLS = listener.usesTLS
         switch listener.address {
         case .tcp(let wanted):
             isShared = false
-            let socket = try Self.bindTCP(wanted, listener.address)
+            let socket = try Self.bindTCP(wanted, listener.address, isSibling: isSibling)
             descriptor = socket
             var bound = SocketAddress()
             guard bound.read({ getsockname(socket, $0, $1) }) else { throw ServerError("getsockname", errno) }
@@ -37,35 +37,26 @@ final class ListeningSocket: Sendable {
 
     deinit { close(descriptor) }
 
-    /// Binds with SO_REUSEPORT, so that every loop has a queue of its own. That option would also let a second server
-    /// of the same user share the port unnoticed, so a bind without it comes first and must succeed.
-    private static func bindTCP(_ wanted: NetworkAddress, _ name: ListenAddress) throws(ServerError) -> Int32 {
+    /// Every loop has a queue of its own by SO_REUSEPORT. That option would also let another server of the same user
+    /// share the port unnoticed (or give us another's port for port 0), so the first socket is bound without it, and
+    /// only then opens the port to its siblings.
+    private static func bindTCP(
+        _ wanted: NetworkAddress, _ name: ListenAddress, isSibling: Bool
+    ) throws(ServerError) -> Int32 {
         var address = SocketAddress(wanted)
         let descriptor = socket(address.family, Int32(linux_socket_flags), 0)
         guard descriptor >= 0 else { throw ServerError("socket", errno) }
         set(descriptor, SOL_SOCKET, SO_REUSEADDR)
         // Accepted sockets inherit it, which saves a call for each.
         set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
-        set(descriptor, SOL_SOCKET, SO_REUSEPORT)
+        if isSibling { set(descriptor, SOL_SOCKET, SO_REUSEPORT) }
         guard address.lend({ bind(descriptor, $0, $1) }) == 0 else {
             let code = errno
             close(descriptor)
             throw ServerError("bind \(name)", code)
         }
+        if !isSibling { set(descriptor, SOL_SOCKET, SO_REUSEPORT) }
         return descriptor
-    }
-
-    /// Throws when somebody else listens on the address already.
-    static func checkFree(_ listener: ServerConfiguration.Listener) throws(ServerError) {
-        guard case .tcp(let wanted) = listener.address, wanted.port != 0 else { return }
-        var address = SocketAddress(wanted)
-        let descriptor = socket(address.family, Int32(linux_socket_flags), 0)
-        guard descriptor >= 0 else { throw ServerError("socket", errno) }
-        defer { close(descriptor) }
-        set(descriptor, SOL_SOCKET, SO_REUSEADDR)
-        guard address.lend({ bind(descriptor, $0, $1) }) == 0 else {
-            throw ServerError("bind \(listener.address)", errno)
-        }
     }
 
     /// A socket file left behind by a dead server is removed; one that answers is not.

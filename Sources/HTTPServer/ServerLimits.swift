@@ -60,8 +60,9 @@ package struct ServerLimits: Sendable, Equatable {
     package var pipelineDepth = 32
     /// Answers to refused connections that may linger at the same time; beyond it they are just closed.
     package var refusedConnections = 256
-    /// Descriptors left to the rest of the process when `connections` is fitted to the process's own limit.
-    package var reservedDescriptors = 32
+    /// Descriptors left to the rest of the process (files being sent, database, calls to others) when `connections`
+    /// is fitted to the process's own limit; half of all at most. A quarter may be taken by `refusedConnections`.
+    package var reservedDescriptors = 256
 
     package init() {}
 }

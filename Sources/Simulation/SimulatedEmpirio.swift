@@ -109,8 +109,8 @@ struct SimulatedEmpirio: SimulatedProvider {
         else { return refusal(404, "job_not_found", "No such job: \(call.path[2])") }
         world.change(id, job.id) { $0.looks += 1 }
         let phase = job.phase(at: call.now)
-        var result: JSONValue = nil
-        var error: JSONValue = nil
+        var result: JSONValue = .null
+        var error: JSONValue = .null
         let word: String
         switch phase {
         case .waiting: word = "queued"
@@ -118,7 +118,8 @@ struct SimulatedEmpirio: SimulatedProvider {
         case .failed, .canceled:
             word = "failed"
             error = [
-                "message": .string(job.fate.message ?? "The generation failed."), "type": "server_error", "param": nil,
+                "message": .string(job.fate.message ?? "The generation failed."), "type": "server_error",
+                "param": .null,
                 "code": .text(job.fate.code),
             ]
         case .done:
@@ -140,7 +141,7 @@ struct SimulatedEmpirio: SimulatedProvider {
             "job_id": .string(job.id), "status": .string(word),
             "progress": .decimal(JSONDecimal(phase == .done ? 1 : job.progress(at: call.now))),
             "created_at": .string(Timestamp.rfc3339(job.acceptedAt)),
-            "completed_at": phase == .done ? .string(Timestamp.rfc3339(job.endsAt)) : nil, "result": result,
+            "completed_at": phase == .done ? .string(Timestamp.rfc3339(job.endsAt)) : .null, "result": result,
             "error": error,
         ])
     }

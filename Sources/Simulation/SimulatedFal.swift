@@ -93,7 +93,7 @@ struct SimulatedFal: SimulatedProvider {
                 }
             return [
                 "loc": .array((["body"] + violation.path).map { .string($0) }), "msg": .string(violation.message),
-                "type": .string(type), "input": violation.path.first.flatMap { input[$0] } ?? nil,
+                "type": .string(type), "input": violation.path.first.flatMap { input[$0] } ?? .null,
             ]
         }
         return .json(["detail": .array(details)], status: .unprocessableContent)
@@ -131,7 +131,7 @@ struct SimulatedFal: SimulatedProvider {
         return .json(queueStatus(of: job, "IN_QUEUE", now: call.now))
     }
 
-    private func queueStatus(of job: SimulatedJob, _ word: String, logs: JSONValue = nil, now: Int64) -> JSONValue {
+    private func queueStatus(of job: SimulatedJob, _ word: String, logs: JSONValue = .null, now: Int64) -> JSONValue {
         let home = "\(job.home)/fal-ai/trellis-2/requests/\(job.id)"
         var status: JSONObject = JSONObject()
         status["status"] = .string(word)
@@ -156,7 +156,7 @@ struct SimulatedFal: SimulatedProvider {
     private func look(_ call: Call, _ world: inout World) -> HTTPResponse {
         guard let job = find(call, world) else { return .json(["status": "NOT_FOUND"], status: .notFound) }
         world.change(id, job.id) { $0.looks += 1 }
-        var logs: JSONValue = nil
+        var logs: JSONValue = .null
         if let wanted = call.query("logs"), wanted == "1" || wanted == "true" {
             logs = [
                 [
@@ -168,7 +168,7 @@ struct SimulatedFal: SimulatedProvider {
         switch job.phase(at: call.now) {
         case .waiting: return .json(queueStatus(of: job, "IN_QUEUE", now: call.now), status: .accepted)
         case .running: return .json(queueStatus(of: job, "IN_PROGRESS", logs: logs, now: call.now), status: .accepted)
-        case .done: return .json(queueStatus(of: job, "COMPLETED", logs: logs == nil ? [] : logs, now: call.now))
+        case .done: return .json(queueStatus(of: job, "COMPLETED", logs: logs == .null ? [] : logs, now: call.now))
         case .failed, .canceled:
             var status = queueStatus(of: job, "COMPLETED", logs: [], now: call.now).object ?? JSONObject()
             let failure = failure(of: job, at: call.now)
@@ -193,7 +193,7 @@ struct SimulatedFal: SimulatedProvider {
         case .done:
             if job.fate.end == .lateFile, !job.isAnnounced {
                 world.change(id, job.id) { $0.isAnnounced = true }
-                return .json(["model_glb": nil])
+                return .json(["model_glb": .null])
             }
             return output(of: job, world, base: call.base)
         case .failed, .canceled:
@@ -209,7 +209,7 @@ struct SimulatedFal: SimulatedProvider {
                             "loc": ["body", "image_url"], "msg": .string(failure.message),
                             "type": .string(failure.type),
                             "url": .string("https://docs.fal.ai/errors#" + failure.type), "ctx": [:],
-                            "input": job.input["image_url"] ?? nil,
+                            "input": job.input["image_url"] ?? .null,
                         ]
                     ]
                 ], status: HTTPStatus(failure.status))
@@ -265,7 +265,7 @@ struct SimulatedFal: SimulatedProvider {
             if shows { item["json_input"] = job.input }
             return .object(item)
         }
-        return .json(["items": .array(items), "next_cursor": nil, "has_more": .bool(jobs.count > limit)])
+        return .json(["items": .array(items), "next_cursor": .null, "has_more": .bool(jobs.count > limit)])
     }
 
     func announcements(of job: SimulatedJob, _ world: World, now: Int64) -> [JSONValue] {

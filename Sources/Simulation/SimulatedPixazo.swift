@@ -91,7 +91,7 @@ struct SimulatedPixazo: SimulatedProvider {
         case .done: word = "COMPLETED"
         case .failed, .canceled: word = failure(of: job)
         }
-        var output: JSONValue = nil
+        var output: JSONValue = .null
         if phase == .done {
             let url = JSONValue.string(world.address(of: job, "output.glb", base: base))
             // An array, as the page has it; a plain string now and then, as clients met it.
@@ -101,10 +101,11 @@ struct SimulatedPixazo: SimulatedProvider {
         let ended = phase == .done || phase == .failed
         return [
             "request_id": .string(job.id), "status": .string(word), "model_id": "trellis-2-image-to-3d",
-            "error": phase == .failed ? .string(job.fate.message ?? "Description of the error") : nil, "output": output,
+            "error": phase == .failed ? .string(job.fate.message ?? "Description of the error") : .null,
+            "output": output,
             "created_at": .string(Timestamp.rfc3339(job.acceptedAt)),
             "updated_at": .string(Timestamp.rfc3339(min(now, job.endsAt))),
-            "completed_at": ended ? .string(Timestamp.rfc3339(job.endsAt)) : nil,
+            "completed_at": ended ? .string(Timestamp.rfc3339(job.endsAt)) : .null,
         ]
     }
 

@@ -116,7 +116,7 @@ struct SimulatedRunware: SimulatedProvider {
                 required: ["taskType", "operation"])
             if let first = shape.violations(in: task).first { return refuse(task, first, &outcome) }
             outcome.data.append([
-                "taskType": "accountManagement", "taskUUID": task["taskUUID"] ?? nil, "operation": "getDetails",
+                "taskType": "accountManagement", "taskUUID": task["taskUUID"] ?? .null, "operation": "getDetails",
                 "balance": .decimal(JSONDecimal(Double(world.balances[id, default: 0]) / 1_000_000)),
             ])
         default:

@@ -105,8 +105,8 @@ struct SimulatedStudio: SimulatedProvider {
                 "FINISHED", 100,
                 results: [
                     [
-                        "asset_url": nil, "asset": isLate ? nil : .string(asset), "asset_type": "3D_MODEL",
-                        "thumbnail": job.wantsThumbnail ? .string(thumbnail) : nil, "metadata": nil,
+                        "asset_url": .null, "asset": isLate ? .null : .string(asset), "asset_type": "3D_MODEL",
+                        "thumbnail": job.wantsThumbnail ? .string(thumbnail) : .null, "metadata": .null,
                     ]
                 ])
         }

@@ -28,6 +28,17 @@ package struct Finisher: Duty {
         guard let attempt = due.slot.attempt, let handle = attempt.handle, let desk = shop.desk(attempt.provider)
         else { return await again(due, because: "the provider is not configured any more") }
         guard shop.clock.now() < due.task.deadline else { return .stale }
+        // A file that brings the whole process down must not do so for ever: counted before it is touched, and
+        // forgotten when it came to any orderly end.
+        guard due.slot.handlings < shop.settings.routing.maxAttempts else {
+            return await shop.fail(
+                due,
+                Failure(
+                    code: "result_unusable",
+                    message: "The gateway was stopped \(due.slot.handlings) times while it handled the result."))
+        }
+        let soon = shop.clock.now() + .seconds(5)
+        guard case .changed = await shop.record(.handling(until: soon), due.reference) else { return .postponed }
         if let known = KnownResults.results(in: handle, files: shop.files) {
             let outcome = await finish(due, known, desk)
             if let outcome { return outcome }

@@ -109,7 +109,7 @@ extension Outcome {
     /// What an event that ends an errand counts as.
     init(_ event: SlotEvent) {
         switch event {
-        case .began, .deferred: self = .deferred
+        case .began, .deferred, .handling: self = .deferred
         case .accepted: self = .accepted
         case .lost: self = .lost
         case .setBack: self = .refused

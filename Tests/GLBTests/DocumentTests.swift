@@ -129,6 +129,30 @@ struct DocumentTests {
         #expect(try GLB.check(strange).extensions == ["X_y"])
     }
 
+    @Test(arguments: ["KHR_draco_mesh_compression", "EXT_meshopt_compression"])
+    func `compressed geometry passes unread, and is not drawn`(name: String) throws {
+        let forge = Forge.triangle
+            .replacing("\"scene\":0,", "\"scene\":0,\"extensionsUsed\":[\"\(name)\"],")
+            .replacing("\"indices\":1", "\"indices\":1,\"extensions\":{\"KHR_draco_mesh_compression\":{}}")
+        let summary = try GLB.check(forge.bytes)
+        #expect((summary.faces, summary.vertices, summary.extensions) == (1, 3, [name]))
+        #expect(summary.boundingBox == nil)
+        #expect(fault { _ = try Thumbnail.render(forge.bytes) }?.code == .compressed)
+    }
+
+    @Test func `meshopt's fallback buffer needs no bytes`() throws {
+        let forge = Forge.triangle
+            .replacing(
+                "[{\"byteLength\":42}]",
+                "[{\"byteLength\":42},{\"byteLength\":36,\"extensions\":{\"EXT_meshopt_compression\":{\"fallback\":true}}}]"
+            )
+            .replacing(
+                "[{\"buffer\":0,\"byteLength\":36}",
+                "[{\"buffer\":1,\"byteLength\":36,\"extensions\":{\"EXT_meshopt_compression\":{\"buffer\":0}}}")
+        #expect(try GLB.check(forge.bytes).faces == 1)
+        #expect(fault { _ = try Thumbnail.render(forge.bytes) }?.code == .compressed)
+    }
+
     @Test func `a picture that is not what it is called is told`() throws {
         let forge = Forge.triangle.replacing(
             "\"scene\":0,", "\"scene\":0,\"images\":[{\"bufferView\":0,\"mimeType\":\"image/png\"}],")

@@ -140,7 +140,7 @@ import Testing
                 }
                 let verdict = refused || answers == 0 ? "reject" : "accept"
                 if verdict != expected, unexplained.remove(id) == nil {
-                    disagreements.append("\(id): \(expected) there, \(verdict) here: \(test["raw"] ?? nil)")
+                    disagreements.append("\(id): \(expected) there, \(verdict) here: \(test["raw"] ?? .null)")
                 }
             }
         }

@@ -1,7 +1,6 @@
 import Foundation
 import HTTP
 import HTTPServer
-import Synchronization
 import Testing
 
 @Suite struct `A server` {
@@ -99,13 +98,18 @@ import Testing
             client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             var replies = held.makeAsyncIterator()
             let reply = try #require(await replies.next())
-            let drained = Mutex<Bool?>(nil)
+            let drained = Locked<Bool?>(nil)
             let done = DispatchGroup()
-            Thread.detachNewThread(in: done) { drained.withLock { $0 = server.drain(within: 10) } }
-            while (try? RawClient(port: port)) != nil { sched_yield() }
+            Thread.detachNewThread(in: done) {
+                let isClean = server.drain(within: 10)
+                drained.withLock { $0 = isClean }
+            }
+            while (try? RawClient(port: port)) != nil { usleep(2000) }
             #expect(drained.withLock { $0 } == nil)
             reply.complete(with: .text("at last"))
-            #expect(try client.response().text == "at last")
+            let answer = try client.response()
+            #expect(answer.text == "at last")
+            #expect(answer["Connection"] == "close")
             #expect(try client.receiveAll().isEmpty)
             done.wait()
             #expect(drained.withLock { $0 } == true)
@@ -173,7 +177,7 @@ import Testing
     }
 
     @Test func `tells its access log of every request, or of some, and of its own errors always`() async throws {
-        let lines = Mutex<[String]>([])
+        let lines = Locked<[String]>([])
         let log = { (every: Int) in
             AccessLog(sampleEvery: every) { entry in
                 lines.withLock { $0.append("\(entry.method) \(entry.path) \(entry.status) \(entry.bodyBytes)") }

@@ -58,7 +58,7 @@ import Testing
     }
 
     @Test func `writes values built from literals`() {
-        let value: JSONValue = ["a": [1, 2.5, "x", nil, true], "b": [:]]
+        let value: JSONValue = ["a": [1, 2.5, "x", .null, true], "b": [:]]
         #expect(value.description == #"{"a":[1,2.5,"x",null,true],"b":{}}"#)
     }
 }

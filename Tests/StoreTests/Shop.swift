@@ -17,10 +17,10 @@ struct Shop {
         status: { Array("\($0.id) \($0.state.rawValue) \($0.version)".utf8) },
         event: { kind, _, id, _ in Array("\(kind.rawValue) \(id)".utf8) })
 
-    /// `credits` are granted to begin with.
+    /// `credits` are granted to begin with. A scenario that closes the store says how it is opened again.
     static func with(
         credits: Credits = 1000, spendCap: Credits? = nil, options: StoreOptions = StoreOptions(),
-        _ body: (Shop) async throws -> Void
+        _ body: (Shop) async throws -> Void, then reopened: ((Shop) async throws -> SQLiteStore)? = nil
     ) async throws {
         let directory = temporaryDirectory()
         defer { remove(directory) }
@@ -31,9 +31,10 @@ struct Shop {
         if credits > .zero { _ = try await store.grant(credits, to: account.id, reference: "start", now: start) }
         let shop = Shop(store: store, directory: directory, account: account.id, key: key.id, token: token)
         try await body(shop)
-        let report = try await store.verifyLedger(against: nil)
+        let last = try await reopened?(shop) ?? store
+        let report = try await last.verifyLedger(against: nil)
         #expect(report.violation == nil, "every scenario ends with a ledger that verifies")
-        await store.close()
+        await last.close()
     }
 
     func reopened(options: StoreOptions = StoreOptions()) async throws -> SQLiteStore {

@@ -189,6 +189,48 @@ import Testing
         }
     }
 
+    @Test func `a result that brings the process down again and again is given up, and its neighbours finish`()
+        async throws
+    {
+        let desk = ScriptedDesk("fal") { $0.look = House.done }
+        try await House.with(desk) { house in
+            house.wire.put(House.glb, at: House.model)
+            let poison = try await house.submit([.textures: .flag(true)])
+            _ = try await house.dispatch()
+            house.advance(.seconds(90))
+            _ = try await house.poll()
+            for _ in 0..<5 {
+                // As a run that dies in the middle leaves it.
+                let slot = SlotReference(task: poison, slot: 0, attempt: try await house.slot(poison).attempt?.id)
+                _ = try await house.store.apply(.handling(until: house.now), to: slot, at: house.now)
+            }
+            let neighbour = try await house.submit([.textures: .flag(true)])
+            _ = try await house.dispatch()
+            house.advance(.seconds(90))
+            _ = try await house.poll()
+            #expect(try await house.finish() == [.failed: 1, .finished: 1])
+            #expect(try await house.task(poison).failure?.code == "result_unusable")
+            #expect(try await house.task(neighbour).state == .finished)
+            #expect(try await house.wallet().spent == 30)
+        }
+    }
+
+    @Test func `orderly tries do not count as crashes`() async throws {
+        let desk = ScriptedDesk("fal") { $0.look = House.done }
+        try await House.with(desk) { house in
+            house.wire.break_(House.model, .later("status 503"))
+            let id = try await house.submit([.textures: .flag(true)])
+            _ = try await house.dispatch()
+            house.advance(.seconds(90))
+            _ = try await house.poll()
+            for _ in 0..<8 {
+                #expect(try await house.finish() == [.deferred: 1])
+                house.advance(.seconds(16))
+            }
+            #expect(try await house.slot(id).handlings == 0)
+        }
+    }
+
     @Test func `the whole house drains a queue by itself and comes to rest`() async throws {
         let desk = ScriptedDesk("fal", concurrency: 8) {
             $0.submit = { job in .done(UpstreamHandle(id: job.attempt.token), UpstreamResults(model: .url(House.model)))

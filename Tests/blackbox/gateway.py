@@ -167,7 +167,7 @@ class Gateway:
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError(f"it ended with {self.process.returncode} while starting; log:\n{self.log[-6000:]}")
-            listening = [e for e in self._lines(self._log_start) if e.get("message") == "listening"]
+            listening = [e for e in self._lines(self._log_start) if e.get("message") == "listening" and e["listener"] == "public"]
             if listening:
                 self.port = int(listening[-1]["address"].rsplit(":", 1)[1])
                 return
@@ -266,8 +266,9 @@ class Gateway:
 
     def cli(self, *words: str, check: bool = True, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
         """Runs a command on this data directory, whether the gateway runs or not."""
+        at = words.index("--") if "--" in words else len(words)
         run = subprocess.run(
-            [str(binary()), *words, "--config", str(self.config_path)],
+            [str(binary()), *words[:at], "--config", str(self.config_path), *words[at:]],
             capture_output=True,
             text=True,
             timeout=60,

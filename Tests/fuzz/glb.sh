@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fuzzes the GLB room with libFuzzer and AddressSanitizer:  Tests/fuzz/glb.sh [SECONDS] [further libFuzzer options]
-# Begins with the models of Tests/GLBTests and the finds in Tests/fuzz/glb-corpus; what it learns stays in .build.
+# Begins with the models of Tests/GLBTests and the hostile files of Tests/blackbox; what it learns stays in .build, and
+# what it finds goes to glb_hostile.py.
 set -eu
 cd "$(dirname "$0")/../.."
 seconds=${1:-600}
@@ -26,4 +27,4 @@ swiftc -use-ld=lld -sanitize=fuzzer,address "$work"/JSON.o "$work"/GLB.o "$work"
 python3 Tests/fuzz/glb-seeds.py "$work/seeds"
 # A model that a few kilobytes describe may cost what these limits allow, and no more.
 exec "$work/fuzz" -max_total_time="$seconds" -dict=Tests/fuzz/glb.dict -max_len=65536 -timeout=10 -rss_limit_mb=600 \
-    -artifact_prefix="$work/" -print_final_stats=1 "$@" "$work/corpus" Tests/fuzz/glb-corpus "$work/seeds"
+    -artifact_prefix="$work/" -print_final_stats=1 "$@" "$work/corpus" "$work/seeds"

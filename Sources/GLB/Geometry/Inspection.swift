@@ -7,7 +7,6 @@ struct Inspection {
     private(set) var vertices = 0
     private(set) var faces = 0
     private(set) var hasNormals = true
-    private(set) var hasTextureCoordinates = false
     private(set) var remarks: [String] = []
 
     init(_ model: Model) throws(GLBFault) {
@@ -44,7 +43,6 @@ struct Inspection {
                 }
                 faces += min(primitive.mode.faces(vertices: elements), 1 << 40)
                 hasNormals = hasNormals && (primitive.attribute("NORMAL") != nil)
-                hasTextureCoordinates = hasTextureCoordinates || primitive.attribute("TEXCOORD_0") != nil
                 try Self.limit(vertices, model.limits.vertices, "vertices")
                 try Self.limit(faces, model.limits.faces, "faces")
                 try Self.limit(indexElements, 3 * model.limits.faces + model.limits.vertices, "indices")

@@ -1,6 +1,5 @@
 /// A primitive at a place in the scene.
 struct Instance {
-    let mesh: Int
     let primitive: Document.Primitive
     let transform: Matrix
 }
@@ -30,7 +29,7 @@ extension Document {
                     throw GLBFault(.tooLarge, "the scene shows more than \(Self.mostInstances) parts")
                 }
                 for primitive in meshes[mesh].primitives where primitive.attribute("POSITION") != nil {
-                    instances.append(Instance(mesh: mesh, primitive: primitive, transform: world))
+                    instances.append(Instance(primitive: primitive, transform: world))
                 }
             }
             waiting += node.children.map { ($0, world) }

@@ -26,7 +26,7 @@ struct FirstRun {
     /// The three lines work as they are in any POSIX shell with curl: the first keeps the task's id for the others.
     private func text(account: String, key: String) -> String {
         let header = "-H 'Authorization: Bearer \(key)'"
-        let status = "\(url)/v1/generation-request/$TASK/status/?wait=30"
+        let status = "\(url)/v1/generation-request/$TASK/status/"
         return """
 
             A new data directory: \(configuration.dataDirectory)
@@ -37,7 +37,7 @@ struct FirstRun {
             Try it: submit a picture, ask how it is going, fetch the model.
 
             TASK=$(curl -s \(url)/v1/3d-models/trellis2/generate/ \(header) \
-            -H 'Content-Type: application/json' -d '{"image":"\(Self.picture)","textures":true}' \
+            -H 'Content-Type: application/json' -H 'Prefer: wait=30' -d '{"image":"\(Self.picture)","textures":true}' \
             | grep -o '"task_id":"[^"]*"' | cut -d '"' -f 4); echo "$TASK"
 
             curl -s "\(status)" \(header); echo

@@ -144,7 +144,7 @@ extension SlotEvent {
             Evidence(fault: "late", message: "\(handle.id) was done after the slot had moved on")
         case .finished(let finish):
             Evidence(fault: "late", message: "finished after the slot had moved on: \(finish.model.place)")
-        case .began, .deferred, .progressed, .canceled, .expired: nil
+        case .began, .deferred, .handling, .progressed, .canceled, .expired: nil
         }
     }
 }

@@ -91,7 +91,8 @@ final class Database {
 
     var isInTransaction: Bool { sqlite3_get_autocommit(handle) == 0 }
     var changes: Int { Int(sqlite3_changes64(handle)) }
-    var lastRowID: Int64 { sqlite3_last_insert_rowid(handle) }
+    /// All rows changed so far, by triggers too.
+    var totalChanges: Int64 { sqlite3_total_changes64(handle) }
 
     var fault: SQLiteFault {
         SQLiteFault(

@@ -102,12 +102,14 @@ extension Database {
                    from_balance, to_sequence, to_balance
               FROM (SELECT sequence AS number, account_sequence FROM (
                         SELECT sequence, from_sequence AS account_sequence FROM postings
-                         WHERE from_account = (SELECT id FROM ledger_accounts WHERE owner = ?1) AND from_sequence < ?2
+                         WHERE from_account = (SELECT id FROM ledger_accounts WHERE owner = ?1) AND from_account > 3
+                           AND from_sequence < ?2
                          ORDER BY from_sequence DESC LIMIT ?3)
                     UNION ALL
                     SELECT * FROM (
                         SELECT sequence, to_sequence FROM postings
-                         WHERE to_account = (SELECT id FROM ledger_accounts WHERE owner = ?1) AND to_sequence < ?2
+                         WHERE to_account = (SELECT id FROM ledger_accounts WHERE owner = ?1) AND to_account > 3
+                           AND to_sequence < ?2
                          ORDER BY to_sequence DESC LIMIT ?3))
                    JOIN postings AS p ON p.sequence = number
                    JOIN ledger_accounts AS f ON f.id = from_account

@@ -59,7 +59,8 @@ extension SQLiteStore {
                 // The log belongs to its database by name; both move, or neither is worth anything.
                 for end in ["-wal", "-shm", ""] where access(path + end, F_OK) == 0 {
                     guard rename(path + end, old + end) == 0 else {
-                        throw StoreOpenError.storage("could not move \(path + end): \(String(cString: strerror(errno)))")
+                        throw StoreOpenError.storage(
+                            "could not move \(path + end): \(String(cString: strerror(errno)))")
                     }
                 }
             }

@@ -10,7 +10,7 @@ import Synchronization
 package final class SQLiteStore: Store {
     let path: String
     let options: StoreOptions
-    let rendering: Rendering
+    package let rendering: Rendering
     let writer: Writer
     let readers: Readers
     let cache: StatusCache

@@ -15,6 +15,12 @@ package struct StoreOptions: Sendable {
     package var onFatal: @Sendable (String) -> Void = { _ in }
     var writer = Writer.Limits()
 
+    /// Writes that may share a commit.
+    package var largestCommit: Int {
+        get { writer.batch }
+        set { writer.batch = max(1, newValue) }
+    }
+
     package init() {}
 }
 

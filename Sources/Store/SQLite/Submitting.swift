@@ -13,7 +13,9 @@ extension SQLiteStore {
     package func replay(
         _ key: IdempotencyKey, account: AccountID, now: Instant
     ) async throws(StoreError) -> Replay? {
-        try await readers.read { try $0.replay(key, account: account, now: now) }
+        try await readers.read { database in
+            try database.stored(key, account: account, now: now).flatMap { $0.isAlive ? $0.replay : nil }
+        }
     }
 }
 
@@ -22,8 +24,9 @@ extension Transaction {
         let task = submission.task
         let now = task.createdAt
         if let key = submission.idempotency {
-            if let replay = try database.replay(key, account: task.account, now: now) { return .replayed(replay) }
-            try forgetExpired(key, account: task.account)
+            let found = try database.stored(key, account: task.account, now: now)
+            if let found, found.isAlive { return .replayed(found.replay) }
+            if found != nil { try forget(key, account: task.account) }
         }
         try spending.allowBuying()
         guard let customer = try database.customer(task.account) else { throw StoreError.notFound }
@@ -62,7 +65,7 @@ extension Transaction {
         return try database.one("SELECT spent FROM api_keys WHERE id = ?", { $0.bind(key) }) { $0.credits() } ?? .zero
     }
 
-    private func forgetExpired(_ key: IdempotencyKey, account: AccountID) throws {
+    private func forget(_ key: IdempotencyKey, account: AccountID) throws {
         try database.run("DELETE FROM idempotency WHERE account = ? AND endpoint = ? AND key = ?") {
             $0.bind(account)
             $0.bind(key.endpoint)
@@ -89,26 +92,26 @@ extension Transaction {
 }
 
 extension Database {
-    /// The stored answer. A key outlives its time while its task is unfinished.
-    fileprivate func replay(_ key: IdempotencyKey, account: AccountID, now: Instant) throws -> Replay? {
+    /// The stored answer, and whether it still counts: a key outlives its time while its task is unfinished.
+    fileprivate func stored(
+        _ key: IdempotencyKey, account: AccountID, now: Instant
+    ) throws -> (replay: Replay, isAlive: Bool)? {
         try one(
             """
-            SELECT fingerprint, task, answer
-              FROM idempotency
-             WHERE account = ? AND endpoint = ? AND key = ?
-               AND (expires_at > ?
-                    OR EXISTS (SELECT 1 FROM tasks WHERE id = idempotency.task AND finished_at IS NULL))
+            SELECT fingerprint, task, answer,
+                   expires_at > ? OR EXISTS (SELECT 1 FROM tasks WHERE id = idempotency.task AND finished_at IS NULL)
+              FROM idempotency WHERE account = ? AND endpoint = ? AND key = ?
             """,
             {
+                $0.bind(now)
                 $0.bind(account)
                 $0.bind(key.endpoint)
                 $0.bind(key.key)
-                $0.bind(now)
             }
         ) { row in
-            let fingerprint = row.bytes()
-            let task = try row.id(GenerationTask.self)
-            return fingerprint == key.fingerprint ? .answer(task: task, body: row.bytes()) : .mismatch
+            let isSame = row.bytes() == key.fingerprint
+            let answer = Replay.answer(task: try row.id(), body: row.bytes())
+            return (isSame ? answer : .mismatch, row.int() == 1)
         }
     }
 

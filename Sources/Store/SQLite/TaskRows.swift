@@ -38,7 +38,7 @@ extension Database {
         var slots = try all(
             """
             SELECT slots.slot, seed, model_credits, thumbnail_credits, state, due_at, progress, tries,
-                   spent_providers, second_chances, upstream_status, checked_at, failure_code, failure_message,
+                   spent_providers, second_chances, handlings, upstream_status, checked_at, failure_code, failure_message,
                    attempts.id, try, provider, token, boot, began_at, accepted_at, ended_at, upstream_id, addresses,
                    outcome, evidence, cost_microdollars
               FROM slots LEFT JOIN attempts ON attempts.id = slots.attempt
@@ -79,6 +79,7 @@ extension Database {
         slot.tries = row.int()
         slot.spent = try row.optional { try [ProviderID](encoded: $0.bytes()) } ?? []
         slot.secondChances = row.int()
+        slot.handlings = row.int()
         slot.upstreamStatus = row.optional { $0.text() }
         slot.checkedAt = row.optional { $0.instant() }
         slot.failure = row.failure()

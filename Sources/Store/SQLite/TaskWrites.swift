@@ -112,7 +112,7 @@ extension Transaction {
             """
             UPDATE slots
                SET state = ?, due_at = ?, progress = ?, tries = ?, spent_providers = ?, second_chances = ?,
-                   attempt = ?, upstream_status = ?, checked_at = ?, failure_code = ?, failure_message = ?
+                   handlings = ?, attempt = ?, upstream_status = ?, checked_at = ?, failure_code = ?, failure_message = ?
              WHERE task = ? AND slot = ?
             """
         ) {
@@ -122,6 +122,7 @@ extension Transaction {
             $0.bind(slot.tries)
             $0.bind(text: slot.spent.encoded())
             $0.bind(slot.secondChances)
+            $0.bind(slot.handlings)
             $0.bind(slot.attempt?.id)
             $0.bind(slot.upstreamStatus)
             $0.bind(slot.checkedAt)

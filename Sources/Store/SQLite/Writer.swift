@@ -2,12 +2,12 @@ import Dispatch
 import Synchronization
 
 /// The one connection that writes, on its own queue. Whatever waits while a commit is syncing shares the next one
-/// (group commit): each write in a savepoint of its own, so that one which fails never undoes a neighbour, and
-/// each answered only after the commit that covers it is on the disk. No timer: the batch is what queued up.
+/// (group commit): one that fails never undoes a neighbour, and each is answered only after the commit that covers
+/// it is on the disk. No timer: the batch is what queued up.
 final class Writer: Sendable {
     /// One write on its way: what to do, and whom to tell.
     struct Job: Sendable {
-        /// Does the work inside its savepoint and remembers what to answer. Throwing undoes it.
+        /// Does the work and remembers what to answer. Throwing undoes it. May be called again if a neighbour failed.
         let perform: @Sendable (Transaction) throws -> Void
         /// Told once, after the commit or after what stood in its way.
         let finish: @Sendable (StoreError?) -> Void
@@ -144,15 +144,19 @@ final class Writer: Sendable {
             for job in batch { job.finish(confined.broken ?? .closed) }
             return
         }
-        let transaction = begin(database)
-        var refusals = [StoreError?](repeating: nil, count: batch.count)
+        var transaction = begin(database)
+        var refusals: [StoreError?] = []
         var everyone: StoreError?
         do {
-            try database.run("BEGIN IMMEDIATE")
-            for (index, job) in batch.enumerated() {
-                if let error = try attempt(job, in: transaction, alone: batch.count == 1) { refusals[index] = error }
+            if let done = try attempt(batch, in: transaction, guarded: false) {
+                refusals = done
+            } else {
+                // A job had written something when it failed. All of it is undone, and done again with a savepoint
+                // for each: that costs a copy of every page touched, so it is not done for the many that succeed.
+                transaction = begin(database)
+                refusals = try attempt(batch, in: transaction, guarded: true) ?? []
             }
-            if database.isInTransaction { try database.run("COMMIT") }
+            try database.run("COMMIT")
         } catch {
             everyone = StoreError(error)
             if database.isInTransaction { _ = try? database.run("ROLLBACK") }
@@ -164,29 +168,38 @@ final class Writer: Sendable {
             writeCount.wrappingAdd(UInt64(batch.count), ordering: .relaxed)
             published(transaction)
         }
-        for (job, refusal) in zip(batch, refusals) { job.finish(everyone ?? refusal) }
+        for (index, job) in batch.enumerated() { job.finish(everyone ?? refusals[index]) }
     }
 
-    /// Does one job in its savepoint; answers why it was undone, if it was. Throws what ends the whole batch.
-    private func attempt(_ job: Job, in transaction: Transaction, alone: Bool) throws -> StoreError? {
+    /// Begins a transaction and does every job in it; answers why each was refused, if it was. Unguarded it answers
+    /// nil, with everything undone, if one failed halfway. Throws what ends the whole batch.
+    private func attempt(_ batch: [Job], in transaction: Transaction, guarded: Bool) throws -> [StoreError?]? {
         let database = transaction.database
-        let mark = transaction.mark()
-        // Alone, its savepoint would be the transaction itself.
-        if !alone { try database.run("SAVEPOINT job") }
-        do {
-            try job.perform(transaction)
-            if !alone { try database.run("RELEASE job") }
-            return nil
-        } catch {
-            // Some errors end the whole transaction by themselves (sqlite.org/lang_transaction.html, "Response To
-            // Errors"): then the neighbours' work is gone too, and they must be told.
-            guard database.isInTransaction else { throw error }
-            if let fault = error as? SQLiteFault, fault.isFatal || fault.isFull { throw error }
-            transaction.undo(to: mark)
-            try database.run(alone ? "ROLLBACK" : "ROLLBACK TO job")
-            if !alone { try database.run("RELEASE job") }
-            return StoreError(error)
+        try database.run("BEGIN IMMEDIATE")
+        var refusals: [StoreError?] = []
+        refusals.reserveCapacity(batch.count)
+        for job in batch {
+            let (mark, changes) = (transaction.mark(), database.totalChanges)
+            if guarded { try database.run("SAVEPOINT job") }
+            do {
+                try job.perform(transaction)
+                refusals.append(nil)
+            } catch {
+                // Some errors end the whole transaction by themselves (sqlite.org/lang_transaction.html, "Response
+                // To Errors"): then the neighbours' work is gone too, and they must be told.
+                guard database.isInTransaction else { throw error }
+                if let fault = error as? SQLiteFault, fault.isFatal || fault.isFull { throw error }
+                if !guarded, database.totalChanges != changes {
+                    try database.run("ROLLBACK")
+                    return nil
+                }
+                transaction.undo(to: mark)
+                if guarded { try database.run("ROLLBACK TO job") }
+                refusals.append(StoreError(error))
+            }
+            if guarded { try database.run("RELEASE job") }
         }
+        return refusals
     }
 
     /// No further write: the storage failed, and a commit that failed is not one that was rolled back.

@@ -1,0 +1,22 @@
+// Measures the store against SQLite itself, in one process and interleaved rounds:
+//
+//     swift run -c release bench-store [submit|status|claims|scale] [--rounds 5] [--seconds 2] [--sizes 1000,100000]
+//
+// `submit` compares the product's whole submit (FULL, group commit) with the same store at one commit a request, and
+// with a bare loop over the C API: same schema, same statements, batches of 32 and of 1, no queue, no hash, no JSON.
+
+import CSQLite
+import Store
+
+// Before the first connection, for both sides: as the store does it.
+_ = trellis_without_memory_statistics()
+let arguments = Arguments(CommandLine.arguments.dropFirst())
+switch arguments.subject {
+case "submit": try await SubmitBench(arguments).run()
+case "status": try await StatusBench(arguments).run()
+case "claims": try await ClaimsBench(arguments).run()
+default:
+    try await SubmitBench(arguments).run()
+    try await StatusBench(arguments).run()
+    try await ClaimsBench(arguments).run()
+}
