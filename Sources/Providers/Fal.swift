@@ -75,8 +75,7 @@ extension Provider {
             headers: FalQueue.lifecycle, readSubmission: FalQueue.readSubmission, look: FalQueue.look,
             readLook: FalQueue.readLook, readResult: FalQueue.readResult, cancel: FalQueue.cancel,
             reconcile: FalRequestList.ask, readReconciliation: FalRequestList.read,
-            readCallback: FalQueue.readCallback, proof: FalSignature.proof, balance: FalRequestList.askBalance,
-            readBalance: FalRequestList.readBalance))
+            readCallback: FalQueue.readCallback, proof: FalSignature.proof))
 }
 
 /// What is odd about fal's queue: addresses given with the answer, a result apart from the status, and failures that
