@@ -61,7 +61,7 @@ extension Operation {
         "searchTasks", tag, "Tasks of all accounts",
         query: [
             Item("account", #"{"type":"string"}"#, "Only this account's, by id or name."), .status, .provider, .since,
-            Item("state", #"{"type":"string"}"#, "The same as status."), .cursor, .limit,
+            Item("state", Item.status.schema, "The same as status."), .cursor, .limit,
         ], success: [.json("Page", "One page.")])
 
     static let showTask = Operation(

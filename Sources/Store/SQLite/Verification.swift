@@ -22,7 +22,10 @@ extension SQLiteStore {
             }
         }
         let report = fold.report
-        if let violation = report.violation {
+        if report.violation != nil, head != nil {
+            // The head came from outside and may itself be wrong: only the ledger's own word stops payments.
+            _ = try await verifyLedger(against: nil)
+        } else if let violation = report.violation {
             spending.stop("the ledger does not verify: \(violation.message)")
         } else {
             try await remember(report.head)
