@@ -12,7 +12,7 @@ package final class API: HTTPHandler {
     let router: Router
     let limiter = RateLimiter()
     let pictures: Pictures
-    let waiting: Waiting
+    package let waiting: Waiting
     private let current: Mutex<SettingsBox>
 
     /// `status` must be the one that the store renders with, so that both say the same.

@@ -118,6 +118,7 @@ extension API {
                 expiresAt: call.now + call.settings.idempotency.retention)
         }
         if let replay = try await replay(of: idempotency, principal, call) { return replay }
+        guard !around.isFull() else { throw .noRoom }
         let choices = try fitting(draft.request, principal)
         let task = try task(for: draft, principal, call)
         if let balance = store.balance(of: principal.account), balance < task.price {

@@ -26,6 +26,8 @@ package struct Surroundings: Sendable {
         false
     }
 
+    /// Whether the disk or the quota has no room for new work; what is under way still finds some.
+    package var isFull: @Sendable () -> Bool = { false }
     /// What keeps the gateway from being ready; empty when nothing does.
     package var problems: @Sendable () -> [Problem] = { [] }
     package var metrics: @Sendable () -> [UInt8] = { [] }

@@ -40,6 +40,7 @@ extension House {
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
         }
+        around.isFull = { [weak self] in self?.readiness().disk != nil }
         around.problems = { [weak self] in self?.readiness().problems ?? [] }
         around.metrics = { [weak self] in self?.metrics().bytes ?? [] }
         around.report = { message, request in log(.error, message, request: request) }
@@ -58,6 +59,9 @@ extension House {
         acts.reload = { [weak self] in await self?.reloadAsked() ?? .failure(.notHere) }
         acts.test = { [weak self] in await self?.trial(of: $0) ?? .failure(.notHere) }
         acts.providerChanged = { [work] provider, isEnabled in work.shop.board.setOverride(isEnabled, of: provider) }
+        let tasks = TaskActs(store: store, clock: clock)
+        acts.retry = { await tasks.retry($0) }
+        acts.resolve = { await tasks.resolve($0, $1) }
         return acts
     }
 

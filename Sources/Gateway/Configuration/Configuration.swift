@@ -22,7 +22,6 @@ package struct Configuration: Sendable {
     package internal(set) var assets = Assets()
     package internal(set) var inputs = Inputs()
     package internal(set) var prices = PriceTable(rows: [:], thumbnail: 0)
-    package internal(set) var lowBalance: Credits = 0
     package internal(set) var idempotency = Idempotency()
     package internal(set) var adminListen: [String] = []
     package internal(set) var metrics = Metrics()

@@ -29,10 +29,13 @@ struct Readiness {
         return problems
     }
 
-    private var disk: String? {
+    /// Why there is no room for new work. Some is always kept back for what is under way: the work is paid for, and
+    /// its files must find a place.
+    var disk: String? {
         let quota = Int64(configuration.assets.quotaBytes)
-        if assetBytes >= quota {
-            return "pictures and models take \(assetBytes) of assets.quota_bytes = \(quota) bytes"
+        let room = quota - min(Int64(configuration.assets.modelBytes), quota / 10)
+        if assetBytes >= room {
+            return "pictures and models take \(assetBytes) of the \(room) bytes that assets.quota_bytes leaves them"
         }
         guard let free = Self.freeBytes(configuration.dataDirectory), free < configuration.assets.reserveBytes else {
             return nil
