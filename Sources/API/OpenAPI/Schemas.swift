@@ -233,7 +233,7 @@ enum Schemas {
                 "requests_per_minute":{"type":["integer","null"],"minimum":1,"maximum":1000000},
                 "concurrent_tasks":{"type":["integer","null"],"minimum":0,"maximum":1000000},
                 "low_balance":{"type":["integer","null"],"minimum":0,"maximum":9007199254740991},
-                "providers":{"type":["array","null"],"items":{"type":"string","enum":["3daistudio","pixazo","empiriolabs","runware","fal","sandbox"]}},"disabled":{"type":["boolean","null"]}}}
+                "providers":{"type":["array","null"],"items":{"type":"string"}},"disabled":{"type":["boolean","null"]}}}
                 """
             ),
             (
@@ -273,7 +273,8 @@ enum Schemas {
                 "CreditAdjustment",
                 """
                 {"type":"object","required":["amount","reason"],"additionalProperties":false,"properties":{
-                "amount":{"anyOf":[{"type":"integer","minimum":1,"maximum":9007199254740991},{"type":"integer","minimum":-9007199254740991,"maximum":-1}]},"reason":{"type":"string","minLength":1,"maxLength":255}}}
+                "amount":{"anyOf":[{"type":"integer","minimum":1,"maximum":9007199254740991},
+                {"type":"integer","minimum":-9007199254740991,"maximum":-1}]},"reason":{"type":"string","minLength":1,"maxLength":255}}}
                 """
             ),
             (

@@ -22,11 +22,13 @@ extension SQLiteStore {
             }
         }
         let report = fold.report
-        if report.violation != nil, head != nil {
-            // The head came from outside and may itself be wrong: only the ledger's own word stops payments.
-            _ = try await verifyLedger(against: nil)
-        } else if let violation = report.violation {
-            spending.stop("the ledger does not verify: \(violation.message)")
+        if let violation = report.violation {
+            // A head that somebody brings may be mistyped: only what the ledger itself shows stops the spending.
+            if head == nil {
+                spending.stop("the ledger does not verify: \(violation.message)")
+            } else {
+                _ = try await verifyLedger(against: nil)
+            }
         } else {
             try await remember(report.head)
         }
