@@ -102,7 +102,9 @@ let package = Package(
         tests("Providers", imports: ["COpenSSL", "Corpus", "Domain", "GLB", "HTTP", "JSON", "Simulation"]),
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
         tests("API", imports: ["COpenSSL", "Domain", "Files", "HTTP", "JSON", "Store", "Providers"]),
-        tests("Work", imports: ["JSON", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "Store", "Providers"]),
+        tests(
+            "Work",
+            imports: ["JSON", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "Store", "Providers", "Simulation"]),
         tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),
     ]

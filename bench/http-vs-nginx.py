@@ -153,7 +153,7 @@ def main():
         if options.url:
             url, file_url, pid = options.url, options.file_url, options.pid
         else:
-            server = f"{ROOT}/.build/release/bench-http-server"
+            server = os.environ.get("BENCH_HTTP_SERVER", f"{ROOT}/.build/release/bench-http-server")
             if not os.path.exists(server):
                 sys.exit("build it first: swift build -c release --product bench-http-server")
             port = free_port()

@@ -12,7 +12,7 @@ extension API {
         if endpoint.pattern == "/metrics", settings.metrics == .key { access = .operating }
         // A key sent along to an open address does no harm, right or wrong.
         if access == .open { return .nobody }
-        guard let token = Self.bearer(request) else { throw .noKey }
+        guard let token = Self.bearer(request) else { throw refused(.noKey, request, settings, now) }
         switch store.authenticate(token[...], now: now) {
         case .known(let principal, let cap):
             guard access.scopes.contains(principal.scope) else {
@@ -21,14 +21,15 @@ extension API {
             return .key(principal, spendCap: cap)
         case .malformed: throw refused(.malformedKey, request, settings, now)
         case .unknown: throw refused(.unknownKey, request, settings, now)
-        case .expired: throw refused(.expiredKey, request, settings, now)
-        case .revoked: throw refused(.revokedKey, request, settings, now)
+        // Whoever had a right key once is not guessing.
+        case .expired: throw .expiredKey
+        case .revoked: throw .revokedKey
         case .disabled: throw .accountDisabled
         }
     }
 
-    /// Wrong keys are counted by address: whoever guesses is slowed, whoever has a right key behind the same
-    /// address is not.
+    /// Wrong and missing keys are counted by address: whoever guesses or floods is slowed, whoever has a right key
+    /// behind the same address is not.
     private func refused(
         _ refusal: Refusal, _ request: HTTPRequest, _ settings: Settings, _ now: Instant
     ) -> Refusal {

@@ -39,6 +39,9 @@ package struct Reply: Sendable {
         outlet.post(.watch(action), for: token)
     }
 
+    /// Closes the connection at once, whatever of an answer is out: for programs that play a broken server.
+    package func abandon() { outlet.post(.abandon, for: token) }
+
     /// For rare paths: answers with what `operation` returns, and cancels it when the client leaves.
     package func answer(_ operation: @escaping @Sendable () async -> HTTPResponse) {
         let task = Task { complete(with: await operation()) }
@@ -58,4 +61,5 @@ package enum ReplyMessage: Sendable {
     case chunk([UInt8], BodyWriter)
     case finish(BodyWriter)
     case watch(@Sendable () -> Void)
+    case abandon
 }

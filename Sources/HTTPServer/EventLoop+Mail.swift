@@ -34,6 +34,7 @@ extension EventLoop {
         case .watch(let action):
             connection.watchers.append(action)
             return
+        case .abandon: return drop(connection)
         }
         if connection.phase == .head, !connection.input.isEmpty { connection.hasBacklog = true }
         settle(connection)

@@ -56,6 +56,7 @@ extension World {
         faults = []
         buckets = [:]
         outbox = []
+        announcing = []
     }
 
     private func summary(now: Int64) -> JSONValue {

@@ -16,14 +16,15 @@ extension World {
 
     /// Lays out the calls that became due; call it whenever time has passed. Returns those to make now.
     package mutating func dueWebhooks(at now: Int64) -> [PendingWebhook] {
-        for index in jobs.indices {
-            let job = jobs[index]
-            guard let url = job.webhook, !job.isWebhookLaid,
-                job.phase(at: now) == .done || job.phase(at: now) == .failed
-            else {
+        for name in announcing {
+            guard let index = jobIndex[name], let url = jobs[index].webhook else {
+                announcing.remove(name)
                 continue
             }
-            jobs[index].isWebhookLaid = true
+            let job = jobs[index]
+            let phase = job.phase(at: now)
+            guard phase == .done || phase == .failed else { continue }
+            announcing.remove(name)
             let provider = Self.providers.first { $0.id == job.provider }
             for body in provider?.announcements(of: job, self, now: now) ?? [] {
                 outbox.append(
@@ -62,7 +63,10 @@ extension World {
 
     /// When time alone changes something that somebody must be told; nil when never.
     package func nextWebhook() -> Int64? {
-        let ends = jobs.lazy.filter { $0.webhook != nil && !$0.isWebhookLaid && $0.fate.end != .stuck }.map(\.endsAt)
+        let ends = announcing.lazy.compactMap { name -> Int64? in
+            guard let index = jobIndex[name], jobs[index].fate.end != .stuck else { return nil }
+            return jobs[index].endsAt
+        }
         return [ends.min(), outbox.lazy.map(\.dueAt).min()].compactMap { $0 }.min()
     }
 }

@@ -23,7 +23,6 @@ package struct SimulatedJob: Sendable {
     /// How often it was looked at.
     package var looks = 0
     package var isAnnounced = false
-    var isWebhookLaid = false
     /// How its submitter reaches us, and this provider: later addresses begin with these.
     let origin: String
     let home: String
@@ -109,6 +108,7 @@ extension World {
         forgetOldJobs()
         jobIndex[Self.key(provider, order.id)] = jobs.count
         jobs.append(job)
+        if order.webhook != nil { announcing.insert(Self.key(provider, order.id)) }
         count(provider, "bought")
         return job
     }

@@ -30,6 +30,8 @@ package struct World: Sendable {
     var buckets: [String: [Int64]] = [:]
     var numbers: UInt64 = 0x5eed
     package internal(set) var outbox: [PendingWebhook] = []
+    /// Keys of jobs whose submitter wants to be called and was not yet.
+    var announcing: Set<String> = []
     let signer: WebhookSigner
     let models: ModelShelf
 

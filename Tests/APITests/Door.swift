@@ -29,6 +29,7 @@ final class Outlet: ReplyOutlet {
                 writer.drained(bytes.count)
             case .finish: state.isFinished = true
             case .watch(let action): state.onClose.append(action)
+            case .abandon: state.isFinished = true
             }
             defer { state.waiters = [] }
             return state.waiters

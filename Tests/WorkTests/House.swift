@@ -16,7 +16,7 @@ func writeSome(_ descriptor: Int32, _ bytes: UnsafeRawBufferPointer) -> Int {
 final class House: Sendable {
     let store: SQLiteStore
     let files: LocalFiles
-    let wire = ScriptedWire()
+    let wire: ScriptedWire
     let shop: Workshop
     let account: AccountID
     let key: KeyID
@@ -25,11 +25,13 @@ final class House: Sendable {
     static let model = "https://files.example.com/model.glb"
 
     private init(
-        store: SQLiteStore, files: LocalFiles, desks: [any Desk], account: AccountID, key: KeyID, clock: RunClock?,
+        store: SQLiteStore, files: LocalFiles, desks: [any Desk], wire: any Wire, account: AccountID, key: KeyID,
+        clock: RunClock?,
         _ adjust: (inout WorkSettings) -> Void
     ) {
         self.store = store
         self.files = files
+        self.wire = wire as? ScriptedWire ?? ScriptedWire()
         self.account = account
         self.key = key
         let holder = TimeHolder()
@@ -56,6 +58,13 @@ final class House: Sendable {
         _ desks: ScriptedDesk..., clock: RunClock? = nil, adjust: (inout WorkSettings) -> Void = { _ in },
         _ body: (House) async throws -> Void
     ) async throws {
+        try await with(desks: desks, wire: ScriptedWire(), clock: clock, adjust: adjust, body)
+    }
+
+    static func with(
+        desks: [any Desk], wire: any Wire, clock: RunClock?, adjust: (inout WorkSettings) -> Void,
+        _ body: (House) async throws -> Void
+    ) async throws {
         let directory = NSTemporaryDirectory() + "trellis-work-\(UUID().uuidString)"
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let store = try SQLiteStore.open(directory: directory, rendering: rendering)
@@ -65,7 +74,8 @@ final class House: Sendable {
             for: account.id, scope: .user, label: "test", expiresAt: nil, spendCap: nil, now: start)
         _ = try await store.grant(1_000_000, to: account.id, reference: "start", now: start)
         let house = House(
-            store: store, files: files, desks: desks, account: account.id, key: key.key.id, clock: clock, adjust)
+            store: store, files: files, desks: desks, wire: wire, account: account.id, key: key.key.id, clock: clock,
+            adjust)
         try await body(house)
         let report = try await store.verifyLedger(against: nil)
         #expect(report.violation == nil)
@@ -125,7 +135,7 @@ final class House: Sendable {
     func reconcile() async throws -> Counts { try await Reconciler(shop).runOnce(now: now) }
     func rescue() async throws -> Counts { try await Rescuer(shop).runOnce(now: now) }
 
-    private let models = ModelWork(atOnce: 1)
+    let models = ModelWork(atOnce: 1)
     private let dispatching = Mutex<Dispatcher?>(nil)
     var dispatcher: Dispatcher {
         dispatching.withLock { dispatching in

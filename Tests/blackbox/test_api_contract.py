@@ -126,7 +126,7 @@ def test_every_field_takes_its_range_and_refuses_the_rest(gateway, name, value, 
 
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_misspelt_field_is_refused_with_the_nearest_name(gateway, name):
-    wrong = name[0] + name[2] + name[1] + name[3:]
+    wrong = name[:-2] + name[-1] + name[-2]
     answer = gateway.post(QUOTE, json={"image": data_uri(), wrong: 1})
     assert answer.status_code == 400, answer.text
     detail = answer.json()["error"]["details"][0]
@@ -193,7 +193,7 @@ def test_base64_is_taken_bare_wrapped_and_as_a_data_uri(gateway):
 
 
 def test_what_clients_of_3d_ai_studio_do_works(gateway):
-    body = {"image": "http://127.0.0.1:9/a.png", "enable_pbr": True, "prompt": None, "seed": None, "resolution": 1024}
+    body = {"image": "http://127.0.0.1:59998/a.png", "enable_pbr": True, "prompt": None, "seed": None, "resolution": 1024}
     answer = gateway.post(SUBMIT, json=body)
     assert answer.status_code == 200, answer.text
     assert [a["param"] for a in answer.json()["adjustments"]] == ["enable_pbr"]

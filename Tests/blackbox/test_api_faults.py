@@ -20,13 +20,13 @@ import pytest
 from gateway import Gateway, data_uri, png
 
 SUBMIT = "/v1/3d-models/trellis2/generate/"
-BODY = {"image_url": "http://127.0.0.1:9/chair.png"}
+BODY = {"image_url": "http://127.0.0.1:59998/chair.png"}
 DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
 @pytest.fixture(scope="module")
 def gateway():
-    limits = {"requests_per_minute": 1_000_000, "concurrent_tasks": 100_000, "wrong_keys_per_minute": 100}
+    limits = {"requests_per_minute": 1_000_000, "concurrent_tasks": 100_000, "wrong_keys_per_minute": 1_000_000}
     with Gateway(config={"limits": limits, "providers": {"sandbox": {"duration": 0.05}}}) as running:
         yield running
 

@@ -46,7 +46,7 @@ extension Operation {
         "showWallet", tag, "An account's wallet", success: [.json("Wallet", "The wallet.")])
 
     static let showLedger = Operation(
-        "showLedger", tag, "An account's postings, newest first", query: [.cursor, .limit],
+        "showLedger", tag, "An account's postings, newest first", query: [.numberedCursor, .limit],
         success: [.json("PostingPage", "One page.")])
 
     static let verifyLedger = Operation(
@@ -111,7 +111,7 @@ extension Operation {
         ], success: [.json("Page", "All rows.")])
 
     static let readAudit = Operation(
-        "readAudit", tag, "Every admin act, newest first", query: [.cursor, .longLimit],
+        "readAudit", tag, "Every admin act, newest first", query: [.numberedCursor, .longLimit],
         success: [.json("Page", "One page.")])
 
     static let backUp = Operation(

@@ -8,8 +8,10 @@ struct RouteChoices {
 
     init(_ route: Route, _ request: GenerationRequest, _ shop: Workshop) {
         let kind = RequestKind(request.parameters)
-        let obstacles = Dictionary(grouping: route.exclusions, by: \.provider)
-        let order = route.choices + route.waiting + route.exclusions.map(\.provider)
+        // Whom the request did not ask for is not in its way.
+        let exclusions = route.exclusions.filter { $0.reason != .notAsked }
+        let obstacles = Dictionary(grouping: exclusions, by: \.provider)
+        let order = route.choices + route.waiting + exclusions.map(\.provider)
         var seen: Set<ProviderID> = []
         all = order.filter { seen.insert($0).inserted }.compactMap { id in
             guard let desk = shop.desk(id) else { return nil }
