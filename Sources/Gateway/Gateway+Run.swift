@@ -68,7 +68,9 @@ extension House {
             store: store, around: surroundings(), status: status, settings: configuration.front)
         let server = HTTPServer(configuration: configuration.server(listeners, log: log), handler: api)
         try server.start()
-        chmod(Gateway.controlSocket(of: configuration), 0o600)
+        for case (.unix(let path), let label) in listeners.map({ ($0.address, $0.label) }) {
+            chmod(path, label == Listener.control ? 0o600 : 0o660)
+        }
         let housekeeping = Housekeeping(
             store: store, files: files, clock: clock, log: log, retention: { [self] in configuration.kept })
         let loops = [Task { [sender] in await sender.run() }, Task { await housekeeping.run() }]

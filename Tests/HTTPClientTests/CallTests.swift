@@ -195,13 +195,15 @@ import Testing
     }
 
     @Test func `an IPv6 address is judged and called like any other`() async throws {
-        // No IPv6 on this machine is no fault of the client: then it is a connect error, never a wrong address.
+        // Nobody listens there; and a machine without IPv6 says the same.
+        let closed = try FaultServer(silentAt: "127.0.0.1")
+        closed.stop()
         let policy = CallPolicy.make(EgressPolicy(allowed: ranges("::1/128"), allowsPlainHTTP: true))
         let failure = try #require(
-            await client.send(OutgoingRequest(.get, "http://[::1]:9999/"), policy: policy).failure)
+            await client.send(OutgoingRequest(.get, "http://[::1]:\(closed.port)/"), policy: policy).failure)
         #expect(failure.kind == .connect)
         let blocked = try #require(
-            await client.send(OutgoingRequest(.get, "http://[::1]:9999/"), policy: .make()).failure)
+            await client.send(OutgoingRequest(.get, "http://[::1]:\(closed.port)/"), policy: .make()).failure)
         #expect(blocked.kind == .blockedAddress)
     }
 

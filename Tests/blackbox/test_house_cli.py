@@ -94,7 +94,7 @@ def test_accounts_keys_and_credits_with_and_without_a_gateway(house):
     house.cli("credits", "grant", "--account", "shop", "100", "--reference", "invoice-1")
     house.cli("credits", "grant", "--account", "shop", "100", "--reference", "invoice-1")
     assert json.loads(house.cli("credits", "balance", "--account", "shop", "--json").stdout)["balance"] == 600
-    house.cli("credits", "adjust", "--account", "shop", "--reason", "a mistake", "--", "-50")
+    house.cli("credits", "adjust", "--account", "shop", "-50", "--reason", "a mistake")
     verified = json.loads(house.cli("credits", "verify", "--json").stdout)
     assert verified["sums"] == {"issuer": -550, "wallets": 550, "escrow": 0, "revenue": 0}
     assert house.cli("credits", "verify", "--head", verified["head"]).returncode == 0

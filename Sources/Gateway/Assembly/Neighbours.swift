@@ -40,7 +40,11 @@ extension House {
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
         }
-        around.isFull = { [weak self] in self?.readiness().disk != nil }
+        around.isFull = { [weak self] in
+            guard let self else { return true }
+            let (assets, directory) = change { ($0.configuration.assets, $0.configuration.dataDirectory) }
+            return Room(assets, directory: directory, usedBytes: files.usedBytes).objection != nil
+        }
         around.problems = { [weak self] in self?.readiness().problems ?? [] }
         around.metrics = { [weak self] in self?.metrics().bytes ?? [] }
         around.report = { message, request in log(.error, message, request: request) }
@@ -59,9 +63,6 @@ extension House {
         acts.reload = { [weak self] in await self?.reloadAsked() ?? .failure(.notHere) }
         acts.test = { [weak self] in await self?.trial(of: $0) ?? .failure(.notHere) }
         acts.providerChanged = { [work] provider, isEnabled in work.shop.board.setOverride(isEnabled, of: provider) }
-        let tasks = TaskActs(store: store, clock: clock)
-        acts.retry = { await tasks.retry($0) }
-        acts.resolve = { await tasks.resolve($0, $1) }
         return acts
     }
 

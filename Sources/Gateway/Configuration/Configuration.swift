@@ -39,7 +39,7 @@ package struct Configuration: Sendable {
     package internal(set) var file: String?
 
     package struct FirstRun: Hashable, Sendable {
-        /// nil: only without a configuration file.
+        /// nil: only without a configuration file, and with the sandbox alone.
         package var isEnabled: Bool?
         package var account = ""
         package var credits: Credits = 0
