@@ -136,6 +136,7 @@ private struct CivilDate {
 }
 
 extension Int64 {
+    @inline(__always)
     fileprivate func quotientAndRemainder(flooring divisor: Int64) -> (quotient: Int64, remainder: Int64) {
         let remainder = ((self % divisor) + divisor) % divisor
         return ((self - remainder) / divisor, remainder)

@@ -32,6 +32,8 @@ final class Connection {
     let listener: String
     /// Whether the limit by address does not apply.
     let isExempt: Bool
+    /// What it says of whom it speaks for is believed.
+    let isTrusted: Bool
     /// Turned away at the door: only an answer is written to it.
     let isRefused: Bool
     var tls: TLSSession?
@@ -69,6 +71,7 @@ final class Connection {
 
     init(
         descriptor: Int32, slot: Int, serial: UInt32, peer: NetworkAddress, listener: String, isExempt: Bool,
+        isTrusted: Bool,
         isRefused: Bool
     ) {
         self.descriptor = descriptor
@@ -77,6 +80,7 @@ final class Connection {
         self.peer = peer
         self.listener = listener
         self.isExempt = isExempt
+        self.isTrusted = isTrusted
         self.isRefused = isRefused
     }
 

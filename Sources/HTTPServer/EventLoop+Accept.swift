@@ -28,10 +28,11 @@ extension EventLoop {
 
     private func welcome(_ descriptor: Int32, _ peer: NetworkAddress, _ listener: ListeningSocket) {
         counters.count(.accepted)
-        let isExempt = peer.isUnix || (!core.configuration.trustedProxies.isEmpty && core.isTrusted(peer))
+        let isTrusted = core.isTrusted(peer)
+        let isExempt = peer.isUnix || isTrusted
         let verdict = core.registry.enter(peer, isExempt: isExempt)
         if verdict == .welcome {
-            let connection = add(descriptor, peer, listener, isExempt: isExempt, isRefused: false)
+            let connection = add(descriptor, peer, listener, isExempt: isExempt, isTrusted: isTrusted, isRefused: false)
             if listener.usesTLS {
                 guard let session = core.tls.withLock({ $0?.session(on: descriptor) }) else { return drop(connection) }
                 connection.tls = session
@@ -44,13 +45,14 @@ extension EventLoop {
             close(descriptor)
             return
         }
-        let connection = add(descriptor, peer, listener, isExempt: isExempt, isRefused: true)
+        let connection = add(descriptor, peer, listener, isExempt: isExempt, isTrusted: isTrusted, isRefused: true)
         refuse(connection, verdict == .full ? .tooManyConnections : .tooManyFromAddress)
         settle(connection)
     }
 
     private func add(
-        _ descriptor: Int32, _ peer: NetworkAddress, _ listener: ListeningSocket, isExempt: Bool, isRefused: Bool
+        _ descriptor: Int32, _ peer: NetworkAddress, _ listener: ListeningSocket, isExempt: Bool, isTrusted: Bool,
+        isRefused: Bool
     ) -> Connection {
         let slot: Int
         if let free = freeSlots.popLast() {
@@ -61,7 +63,7 @@ extension EventLoop {
         }
         let connection = Connection(
             descriptor: descriptor, slot: slot, serial: takeSerial(), peer: peer, listener: listener.label,
-            isExempt: isExempt, isRefused: isRefused)
+            isExempt: isExempt, isTrusted: isTrusted, isRefused: isRefused)
         connections[slot] = connection
         connectionCount += 1
         connection.interest = linux_readable

@@ -136,7 +136,7 @@ extension EventLoop {
         request.listener = connection.listener
         request.arrived = nowMicroseconds
         request.id = request.headers.first("X-Request-Id").flatMap(RequestID.init(given:)) ?? makeRequestID()
-        if core.isTrusted(connection.peer) {
+        if connection.isTrusted {
             let forwarded = ForwardedClient(request, isTrusted: core.isTrusted)
             request.client = forwarded.client
             request.isSecure = forwarded.isSecure

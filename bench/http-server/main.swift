@@ -22,14 +22,14 @@ struct StatusHandler: HTTPHandler {
 
     /// The id in `/v1/generation-request/{id}/status/`.
     private static func taskID(_ path: UnsafeBufferPointer<UInt8>) -> String? {
-        guard path.count == 67, path[..<23].elementsEqual("/v1/generation-request/".utf8),
-            path[59...].elementsEqual("/status/".utf8)
+        guard path.count == 67, let start = path.baseAddress, memcmp(start, "/v1/generation-request/", 23) == 0,
+            memcmp(start + 59, "/status/", 8) == 0
         else { return nil }
         return String(decoding: UnsafeBufferPointer(rebasing: path[23..<59]), as: UTF8.self)
     }
 
     func respond(to request: HTTPRequest, reply: Reply) -> HTTPResponse? {
-        if request.path == "/big.bin" {
+        if request.target.bytes.count == 8, request.path == "/big.bin" {
             let version = FileSelection.Version(size: fileSize, etag: "\"big\"")
             var response = FileSelection(request, of: version).response(path: file, of: version)
             response.route = Route(rawValue: 1)
