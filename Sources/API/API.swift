@@ -183,6 +183,9 @@ extension API {
         generations + tasks + wallet + webhookEndpoints + webhookDeliveries + catalogue + assets + operations
         + administration
 
+    static let administration =
+        adminAccounts + adminKeys + adminCredits + adminTasks + adminWebhooks + adminProviders + adminHouse
+
     /// Asks the store, and says its refusals in our words.
     func ask<R>(_ question: () async throws(StoreError) -> R) async throws(Refusal) -> R {
         do throws(StoreError) {

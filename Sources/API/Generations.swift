@@ -136,7 +136,6 @@ extension API {
         let outcome = try await ask { () async throws(StoreError) in try await store.submit(submission) }
         switch outcome {
         case .created(let balance):
-            around.wake()
             var headers = Self.jsonHeaders
             headers.add("X-Credits-Charged", String(task.price.amount))
             headers.add("X-Credits-Remaining", String(balance.amount))

@@ -73,8 +73,7 @@ extension API {
             try await store.cancel(id, account: account, failure: failure, at: call.now)
         }
         switch outcome {
-        case .canceled(let task, let abandoned):
-            if !abandoned.isEmpty { around.abandon(abandoned) }
+        case .canceled(let task, _):
             return statusAnswer(RenderedTask(task: task, body: status.render(task)), now: call.now)
         case .tooLate(let task) where task.state == .canceled:
             return statusAnswer(RenderedTask(task: task, body: status.render(task)), now: call.now)

@@ -42,6 +42,8 @@ def before_call(context, case, kwargs):
             body[start], body[end] = 0.2, 0.8
     if body.get("pipeline_type") and body.get("resolution"):
         del body["pipeline_type"]
+    if body.get("providers"):
+        body["providers"] = ["sandbox"]
     if body.get("headers"):
         body["headers"] = {"X-Team": "models"}
     if case.headers and "Idempotency-Key" in case.headers:

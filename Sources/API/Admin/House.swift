@@ -157,7 +157,6 @@ extension API {
         }
         let actor = call.actor
         try await ask { () async throws(StoreError) in try await store.endReconciliation(by: actor, now: call.now) }
-        around.wake()
         return Self.said("Released: work goes on.")
     }
 }

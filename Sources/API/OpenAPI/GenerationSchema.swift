@@ -93,7 +93,10 @@ struct GenerationSchema {
                 "provider",
                 #"{"description":"auto, one provider, or a list in order of preference.","default":"auto","anyOf":[{"enum":[\#(any),null]},{"type":"array","minItems":1,"maxItems":16,"items":{\#(list)}}]}"#
             ),
-            ("fallback", #"{"type":["boolean","null"],"description":"On a provider's failure, try the next that fits."}"#),
+            (
+                "fallback",
+                #"{"type":["boolean","null"],"description":"On a provider's failure, try the next that fits."}"#
+            ),
             (
                 "on_unsupported",
                 #"{"enum":["refuse","adjust",null],"default":"refuse","description":"When no provider can take a value as it is: refuse, or use the nearest and say so in adjustments."}"#
@@ -114,7 +117,10 @@ struct GenerationSchema {
                 "ttl",
                 #"{"type":["integer","null"],"minimum":60,"maximum":\#(longestTTL),"description":"Seconds the result is kept."}"#
             ),
-            ("include_cost", #"{"type":["boolean","null"],"default":false,"description":"Adds the credits' fate to status."}"#),
+            (
+                "include_cost",
+                #"{"type":["boolean","null"],"default":false,"description":"Adds the credits' fate to status."}"#
+            ),
             (
                 "metadata",
                 #"{"type":["object","null"],"maxProperties":16,"propertyNames":{"minLength":1,"maxLength":64},"additionalProperties":{"type":"string","maxLength":512},"description":"Echoed in status, lists and webhooks."}"#

@@ -80,10 +80,10 @@ extension Operation.Item {
         "cursor", #"{"type":"string","anyOf":[{"format":"uuid"},{"const":""}]}"#, "next_cursor of the page before.")
     static let numberedCursor = Operation.Item(
         "cursor", #"{"type":"string","pattern":"^[0-9]{0,18}$"}"#, "next_cursor of the page before.")
-    static let status = Operation.Item(
-        "status",
-        #"{"type":"string","enum":["PENDING","IN_PROGRESS","FINISHED","FAILED","queued","submitting","unknown","running","fetching","finished","failed","canceled","expired"]}"#,
-        "Only tasks that stand so: a public word or an exact state.")
+    static let status = Operation.Item("status", states, "Only tasks that stand so: a public word or an exact state.")
+    static let state = Operation.Item("state", states, "The same as status.")
+    private static let states =
+        #"{"type":"string","enum":["PENDING","IN_PROGRESS","FINISHED","FAILED","queued","submitting","unknown","running","fetching","finished","failed","canceled","expired"]}"#
     static let provider = Operation.Item(
         "provider", #"{"type":"string","minLength":1,"maxLength":64}"#, "Only tasks of this provider.")
     static let since = Operation.Item(

@@ -60,8 +60,9 @@ extension Operation {
     static let searchTasks = Operation(
         "searchTasks", tag, "Tasks of all accounts",
         query: [
-            Item("account", #"{"type":"string"}"#, "Only this account's, by id or name."), .status, .provider, .since,
-            Item("state", #"{"type":"string"}"#, "The same as status."), .cursor, .limit,
+            Item("account", #"{"type":"string","minLength":1}"#, "Only this account's, by id or name."), .status,
+            .provider, .since,
+            .state, .cursor, .limit,
         ], success: [.json("Page", "One page.")])
 
     static let showTask = Operation(
@@ -77,7 +78,7 @@ extension Operation {
 
     static let resolveTask = Operation(
         "resolveTask", tag, "Decide about an unknown outcome",
-        "`resubmit`: it was not bought, send it again. `fail`: give up and give the credits back.",
+        "`resubmit`: it was not bought, send it again. `fail`: give up and give the credits back. Look there first.",
         request: "Resolution", success: [.json("Message", "Done.")], errors: [409])
 
     static let surveyWebhooks = Operation(

@@ -273,7 +273,8 @@ enum Schemas {
                 "CreditAdjustment",
                 """
                 {"type":"object","required":["amount","reason"],"additionalProperties":false,"properties":{
-                "amount":{"anyOf":[{"type":"integer","minimum":1,"maximum":1000000},{"type":"integer","minimum":-9007199254740991,"maximum":-1}]},"reason":{"type":"string","minLength":1,"maxLength":255}}}
+                "amount":{"anyOf":[{"type":"integer","minimum":1,"maximum":9007199254740991},
+                {"type":"integer","minimum":-9007199254740991,"maximum":-1}]},"reason":{"type":"string","minLength":1,"maxLength":255}}}
                 """
             ),
             (

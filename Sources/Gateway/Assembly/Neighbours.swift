@@ -63,9 +63,6 @@ extension House {
         acts.reload = { [weak self] in await self?.reloadAsked() ?? .failure(.notHere) }
         acts.test = { [weak self] in await self?.trial(of: $0) ?? .failure(.notHere) }
         acts.providerChanged = { [work] provider, isEnabled in work.shop.board.setOverride(isEnabled, of: provider) }
-        let tasks = TaskActs(store: store, clock: clock)
-        acts.retry = { await tasks.retry($0) }
-        acts.resolve = { await tasks.resolve($0, $1) }
         return acts
     }
 
