@@ -30,7 +30,7 @@ test: deps venv ## Everything CI runs: lint, build, walls, unit tests, black-box
 
 .PHONY: check
 check: lint build-tests ## The quick loop: format lint, build, unit tests
-	@$(SWIFT) test --skip-build --parallel
+	@scripts/unit-tests
 
 .PHONY: build
 build: deps ## Debug build of both programs

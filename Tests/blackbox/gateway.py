@@ -167,10 +167,10 @@ class Gateway:
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError(f"it ended with {self.process.returncode} while starting; log:\n{self.log[-6000:]}")
-            listening = [e for e in self._lines(self._log_start) if e.get("message") == "listening" and e["listener"] == "public"]
-            if listening:
-                self.port = int(listening[-1]["address"].rsplit(":", 1)[1])
-                return
+            for line in self._lines(self._log_start):
+                if line.get("message") == "listening" and line["listener"] == "public" and "unix:" not in line["address"]:
+                    self.port = int(line["address"].rsplit(":", 1)[1])
+                    return
             time.sleep(0.01)
         raise TimeoutError(f"not listening after {seconds} s; log:\n{self.log[-6000:]}")
 
