@@ -60,6 +60,18 @@ struct AdminTests {
         }
     }
 
+    @Test func `45: grants no more in all than can be counted`() async throws {
+        try await Front.with { front in
+            _ = await front.operate(.post, "/admin/v1/accounts", #"{"name":"other"}"#)
+            for act in [("credits", "reference"), ("adjust", "reason")] {
+                let answer = await front.operate(
+                    .post, "/admin/v1/accounts/other/\(act.0)", "{\"amount\":9007199254740991,\"\(act.1)\":\"r\"}")
+                #expect(answer.status == 409 && answer.code == "refused", "\(answer.text)")
+            }
+            #expect(await front.operate(.get, "/admin/v1/accounts/other/wallet").json["balance"] == 0)
+        }
+    }
+
     @Test func `changes limits, and null takes them back`() async throws {
         try await Front.with { front in
             let path = "/admin/v1/accounts/acme"

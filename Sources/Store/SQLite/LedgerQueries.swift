@@ -12,8 +12,10 @@ extension SQLiteStore {
         }
         return try await writer.write { transaction in
             let wallet = try transaction.database.standing(of: .wallet(account))
-            try Self.check(roomFor: amount, on: wallet.balance)
+            // The first grant's answer stands, however full the wallet is by now.
             if let earlier = try transaction.database.grant(reference, to: account) { return .alreadyGranted(earlier) }
+            try Self.check(roomFor: amount, on: wallet.balance)
+            try Self.check(roomFor: amount, issuedBefore: transaction.database.standing(of: .issuer).balance)
             return .granted(try transaction.grant(amount, to: account, reference: reference, at: now))
         }
     }
@@ -31,6 +33,7 @@ extension SQLiteStore {
             guard wallet.balance + amount >= .zero else {
                 throw StoreError.refused("the balance is \(wallet.balance): \(amount) would take it below zero")
             }
+            try Self.check(roomFor: amount, issuedBefore: transaction.database.standing(of: .issuer).balance)
             let posting = try transaction.adjust(amount, account: account, reason: reason, at: now)
             try transaction.audit(
                 actor: actor, act: "credits.adjust", subject: account.description, detail: "\(amount): \(reason)",
@@ -65,6 +68,15 @@ extension SQLiteStore {
     private static func check(_ amount: Credits) throws(StoreError) {
         guard amount > .zero, amount.amount <= Credits.limit else {
             throw .refused("an amount is a whole number from 1 to \(Credits.limit); got \(amount)")
+        }
+    }
+
+    /// So does the issuer's, which is minus all that was ever granted.
+    private static func check(roomFor amount: Credits, issuedBefore issuer: Credits) throws(StoreError) {
+        guard amount.amount <= Credits.limit + issuer.amount else {
+            throw .refused(
+                "all accounts together may be granted \(Credits.limit); \(-issuer.amount) are out, \(amount) do not fit"
+            )
         }
     }
 
