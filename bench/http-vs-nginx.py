@@ -11,9 +11,10 @@ a gateway that is already running. nginx answers the same body by `return 200`, 
 One round measures every variant once, in fixed order; the figures are medians over the rounds, and a ratio is the
 median of the ratios within each round. CPU is user + system time of the server's processes over wrk's request count.
 """
-import argparse, json, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, urllib.request
+import argparse, os, re, shutil, socket, statistics, subprocess, sys, tempfile, time, urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+BUILD = os.environ.get("BENCH_BUILD", f"{ROOT}/.build/release")
 TASK = "0b6c2f0e-7f5a-4a55-9d5b-2f8e3e1c9a10"
 KEY = "Bearer tg_live_0123456789abcdef0123456789abcdef0123456789abcdef01234567"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -153,7 +154,7 @@ def main():
         if options.url:
             url, file_url, pid = options.url, options.file_url, options.pid
         else:
-            server = f"{ROOT}/.build/release/bench-http-server"
+            server = f"{BUILD}/bench-http-server"
             if not os.path.exists(server):
                 sys.exit("build it first: swift build -c release --product bench-http-server")
             port = free_port()
@@ -180,7 +181,7 @@ def main():
             compare("20 MB file", [("nginx", nginx_url + "/big.bin", nginx.pid, None), ("ours", file_url, pid, None)],
                     8, options.rounds, options.seconds, "ms/file", 1e3)
         if options.only in (None, "pace"):
-            pace = f"{ROOT}/.build/release/bench-http-pace"
+            pace = f"{BUILD}/bench-http-pace"
             print("\nfixed 5 000 requests/s over 32 connections, latency from the scheduled moment")
             for round_number in range(options.rounds):
                 for label, target in (("nginx", nginx_url + path), ("ours", url)):

@@ -12,7 +12,7 @@ package final class API: HTTPHandler {
     let router: Router
     let limiter = RateLimiter()
     let pictures: Pictures
-    let waiting: Waiting
+    package let waiting: Waiting
     private let current: Mutex<SettingsBox>
 
     /// `status` must be the one that the store renders with, so that both say the same.
@@ -182,6 +182,9 @@ extension API {
     static let endpoints: [Endpoint] =
         generations + tasks + wallet + webhookEndpoints + webhookDeliveries + catalogue + assets + operations
         + administration
+
+    static let administration =
+        adminAccounts + adminKeys + adminCredits + adminTasks + adminWebhooks + adminProviders + adminHouse
 
     /// Asks the store, and says its refusals in our words.
     func ask<R>(_ question: () async throws(StoreError) -> R) async throws(Refusal) -> R {

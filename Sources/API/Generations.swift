@@ -118,6 +118,7 @@ extension API {
                 expiresAt: call.now + call.settings.idempotency.retention)
         }
         if let replay = try await replay(of: idempotency, principal, call) { return replay }
+        guard !around.isFull() else { throw .noRoom }
         let choices = try fitting(draft.request, principal)
         let task = try task(for: draft, principal, call)
         if let balance = store.balance(of: principal.account), balance < task.price {
@@ -135,7 +136,6 @@ extension API {
         let outcome = try await ask { () async throws(StoreError) in try await store.submit(submission) }
         switch outcome {
         case .created(let balance):
-            around.wake()
             var headers = Self.jsonHeaders
             headers.add("X-Credits-Charged", String(task.price.amount))
             headers.add("X-Credits-Remaining", String(balance.amount))

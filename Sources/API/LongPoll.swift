@@ -81,7 +81,7 @@ extension API {
 
     static func sequence(_ text: String?) throws(Refusal) -> Int64? {
         guard let text else { return nil }
-        guard let number = Int64(text), number >= 0 else {
+        guard let number = Int64(text), (0...(1 << 53 - 1)).contains(number) else {
             throw .invalid([
                 FieldFault("after", "after must be a sequence number from a status answer.", value: .string(text))
             ])

@@ -21,15 +21,13 @@ package struct Surroundings: Sendable {
     package var providers: @Sendable () -> [ProviderView] = { [] }
     /// How long until the task ends, as far as anyone can tell.
     package var estimate: @Sendable (GenerationTask, Instant) -> Duration? = { _, _ in nil }
-    /// A task was accepted: whoever dispatches may look.
-    package var wake: @Sendable () -> Void = {}
-    /// Attempts that were running upstream when their task was canceled.
-    package var abandon: @Sendable ([Attempt]) -> Void = { _ in }
     /// A provider calls back; false when the token is none of ours.
     package var callback: @Sendable (ProviderID, _ token: String, Headers, [UInt8]) async -> Bool = { _, _, _, _ in
         false
     }
 
+    /// Whether the disk or the quota has no room for new work; what is under way still finds some.
+    package var isFull: @Sendable () -> Bool = { false }
     /// What keeps the gateway from being ready; empty when nothing does.
     package var problems: @Sendable () -> [Problem] = { [] }
     package var metrics: @Sendable () -> [UInt8] = { [] }

@@ -73,8 +73,7 @@ extension API {
             try await store.cancel(id, account: account, failure: failure, at: call.now)
         }
         switch outcome {
-        case .canceled(let task, let abandoned):
-            if !abandoned.isEmpty { around.abandon(abandoned) }
+        case .canceled(let task, _):
             return statusAnswer(RenderedTask(task: task, body: status.render(task)), now: call.now)
         case .tooLate(let task) where task.state == .canceled:
             return statusAnswer(RenderedTask(task: task, body: status.render(task)), now: call.now)
@@ -128,9 +127,9 @@ extension API {
         var query = QueryFields(request)
         var filter = TaskFilter()
         filter.states = query.states("status") ?? query.states("state")
-        filter.provider = query.text("provider").map { ProviderID($0) }
+        filter.provider = query.text("provider", atMost: 64).map { ProviderID($0) }
         filter.since = query.moment("since")
-        filter.cursor = query.text("cursor")
+        filter.cursor = query.cursor()
         filter.limit = query.integer("limit", 1...100) ?? 50
         try query.check()
         return filter
@@ -148,10 +147,17 @@ struct QueryFields {
         guard faults.isEmpty else { throw .invalid(faults) }
     }
 
-    mutating func text(_ name: String) -> String? {
-        guard let value = items.first(where: { $0.name == name })?.value, !value.isEmpty else { return nil }
-        guard value.utf8.count <= 512 else { return wrong(name, value, "must be at most 512 characters long") }
+    mutating func text(_ name: String, atMost limit: Int = 512) -> String? {
+        guard let value = items.first(where: { $0.name == name })?.value else { return nil }
+        guard (1...limit).contains(value.utf8.count) else {
+            return wrong(name, value, "must be 1 to \(limit) bytes long")
+        }
         return value
+    }
+
+    /// Where a page begins; empty is the first, for clients that always send it.
+    mutating func cursor() -> String? {
+        items.contains { $0.name == "cursor" && $0.value.isEmpty } ? nil : text("cursor")
     }
 
     mutating func integer(_ name: String, _ range: ClosedRange<Int>) -> Int? {

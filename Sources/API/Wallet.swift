@@ -46,7 +46,7 @@ extension API {
     func ledger(of account: AccountID, _ request: HTTPRequest) async throws(Refusal) -> HTTPResponse {
         var query = QueryFields(request)
         let limit = query.integer("limit", 1...100) ?? 50
-        let cursor = query.text("cursor")
+        let cursor = query.cursor()
         try query.check()
         let page = try await askPage { () async throws(StoreError) in
             try await store.ledger(of: account, cursor: cursor, limit: limit)

@@ -53,7 +53,7 @@ extension API {
         let endpoint = try await endpoint(call)
         var query = QueryFields(call.request)
         let limit = query.integer("limit", 1...100) ?? 50
-        let cursor = query.text("cursor")
+        let cursor = query.cursor()
         try query.check()
         let page = try await ask { () async throws(StoreError) in
             try await store.deliveries(of: endpoint.id, account: endpoint.account, cursor: cursor, limit: limit)

@@ -25,6 +25,14 @@ extension Command {
                 return .done
             }),
         Command(
+            words: ["release"], summary: "let a restored backup buy again",
+            detail: """
+                A restored database sends nothing to providers at first: what it has queued may long have been bought
+                by the gateway it was taken from. Look at `tasks list --state queued` and at the providers' own lists,
+                cancel what was done already, then release.
+                """,
+            action: .ask { _ in .post("/admin/v1/release", [:]) }),
+        Command(
             words: ["migrate"], summary: "bring the database to this version's schema; serve does it by itself",
             options: [.init(name: "--dry-run", doc: "only say what would be done")],
             action: .run { call in

@@ -26,6 +26,8 @@ struct View {
             let width = object.names.map(\.count).max() ?? 0
             for member in object.members {
                 switch member.value {
+                case .array(let rows) where rows.isEmpty && object.members.contains(where: \.value.isTelling):
+                    continue
                 case .array(let rows) where rows.contains { $0.object != nil } || rows.isEmpty:
                     below += object.count == 1 || isPage(object) ? table(rows) : ["", member.name + ":"] + table(rows)
                 case .object(let inner):
@@ -77,6 +79,7 @@ struct View {
 
 extension JSONValue {
     fileprivate var isScalar: Bool { array == nil && object == nil }
+    fileprivate var isTelling: Bool { isScalar && !isNull }
 }
 
 extension String {

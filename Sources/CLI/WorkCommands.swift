@@ -40,7 +40,7 @@ extension Command {
             options: [
                 .init(
                     name: "--action", value: "WHAT",
-                    doc: "resubmit: the provider has no such job; refund: fail it and give the credits back",
+                    doc: "resubmit: the provider has no such job; fail: give up and refund",
                     isRequired: true)
             ],
             action: .ask { call in
@@ -54,16 +54,16 @@ extension Command {
         Command(
             words: ["webhooks", "replay"], summary: "send deliveries again",
             options: [
-                .init(name: "--endpoint", value: "ID", doc: "only this endpoint's"),
-                .init(name: "--since", value: "TIME", doc: "events since then, as RFC 3339"),
-                .init(name: "--event", value: "ID", doc: "only this event"),
+                .init(name: "--endpoint", value: "ID", doc: "whose deliveries", isRequired: true),
+                .init(name: "--since", value: "TIME", doc: "events since then, as RFC 3339; else of two weeks"),
+                .init(name: "--until", value: "TIME", doc: "events until then; else until now"),
             ],
             action: .ask { call in
                 .post(
                     "/admin/v1/webhooks/replay",
                     [
-                        "endpoint": .text(call["--endpoint"]), "since": .text(call["--since"]),
-                        "event": .text(call["--event"]),
+                        "endpoint": .text(try call.need("--endpoint")), "since": .text(call["--since"]),
+                        "until": .text(call["--until"]),
                     ])
             }),
         Command(
@@ -71,7 +71,7 @@ extension Command {
             action: .ask { _ in
                 .get(
                     "/admin/v1/providers",
-                    columns: ["id", "enabled", "breaker", "running", "concurrency", "typical_seconds", "last_fault"])
+                    columns: ["provider", "enabled", "breaker", "running", "concurrency", "typical_seconds", "note"])
             }),
         Command(
             words: ["providers", "enable"], summary: "let a provider take work again", arguments: [provider],

@@ -64,11 +64,11 @@ package enum SlotEvent: Hashable, Sendable {
     package func target(from state: TaskState) -> TaskState {
         switch self {
         case .began: .submitting
-        case .deferred, .progressed: state
+        case .deferred, .progressed, .handling: state
         case .accepted: .running
         case .lost: .unknown
         case .setBack: .queued
-        case .ready, .handling: .fetching
+        case .ready: .fetching
         case .finished: .finished
         case .failed: .failed
         case .canceled: .canceled

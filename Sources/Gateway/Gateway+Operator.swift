@@ -66,7 +66,7 @@ private final class OneAnswer: ReplyOutlet {
         case .open(let head, let writer):
             give(head)
             writer.closed()
-        case .chunk, .finish, .watch: break
+        case .chunk, .finish, .watch, .abandon: break
         }
     }
 }

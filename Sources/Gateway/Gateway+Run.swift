@@ -67,10 +67,10 @@ extension House {
         let api = API(
             store: store, around: surroundings(), status: status, settings: configuration.front)
         let server = HTTPServer(configuration: configuration.server(listeners, log: log), handler: api)
-        let welcome = try await FirstRun(configuration: configuration, store: store, url: publicURL).prepare(
-            now: clock.now())
         try server.start()
-        chmod(Gateway.controlSocket(of: configuration), 0o600)
+        for case (.unix(let path), let label) in listeners.map({ ($0.address, $0.label) }) {
+            chmod(path, label == Listener.control ? 0o600 : 0o660)
+        }
         let housekeeping = Housekeeping(
             store: store, files: files, clock: clock, log: log, retention: { [self] in configuration.kept })
         let loops = [Task { [sender] in await sender.run() }, Task { await housekeeping.run() }]
@@ -95,16 +95,19 @@ extension House {
                 "data_dir": .text(configuration.dataDirectory), "providers": .text(enabled.joined(separator: ", ")),
                 "start_ms": LogValue((clock.now() - startedAt).wholeMilliseconds),
             ])
-        return welcome
+        return try await FirstRun(configuration: configuration, store: store, url: publicURL).prepare(now: clock.now())
     }
 
     /// Ends everything, in reverse: no new connections, what is under way may end, then the rooms one by one.
     func close() async {
-        let (server, loops) = change { state in
+        let (server, api, loops) = change { state in
             state.isDraining = true
-            return (state.server, state.loops)
+            return (state.server, state.api, state.loops)
         }
         let patience = configuration.drain
+        let end = ContinuousClock.now + patience
+        // Whoever only waits for news is told to come back; nobody's work is cut off by that.
+        api?.waiting.close()
         log(.info, "stopping", ["drain_seconds": .number(patience.inSeconds)])
         if let server {
             await Task.detached {
@@ -112,10 +115,16 @@ extension House {
                 if !isClean { self.log(.warning, "some requests were cut off") }
             }.value
         }
-        await work.drain(patience: patience)
-        await sender.drain()
+        await work.drain(patience: max(.seconds(1), end - .now))
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { [sender] in await sender.drain() }
+            // What is still on the wire then is sent again after the next start, under the same id.
+            group.addTask { try? await Task.sleep(for: max(.seconds(1), end - .now)) }
+            await group.next()
+            group.cancelAll()
+            await receivers.close()
+        }
         for loop in loops { loop.cancel() }
-        await receivers.close()
         await client.close()
         await store.close()
         log(.info, "stopped")

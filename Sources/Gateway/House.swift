@@ -18,7 +18,9 @@ final class House: Sendable {
     let files: LocalFiles
     let client: HTTPClient
     let receivers: HTTPClient
+    let rules: Rules
     let sandbox: SandboxRoom
+    let wire: HouseWire
     let desks: Desks
     let work: Work
     let sender: WebhookSender
@@ -63,24 +65,17 @@ final class House: Sendable {
         receivers = try HTTPClient(name: "webhooks")
 
         let policy = CallPolicy(egress: configuration.egress(own: listeners))
-        let network = ClientWire(client, policy: policy)
-        let pictureBytes = configuration.inputs.pictureBytes
-        sandbox = SandboxRoom(duration: configuration.sandbox.duration, files: files, clock: clock) { [client] url in
-            var policy = policy
-            policy.redirects = 3
-            policy.totalTimeout = .seconds(10)
-            policy.body = .fail(above: Int64(pictureBytes))
-            guard case .success(let answer) = await client.send(OutgoingRequest(.get, url), policy: policy) else {
-                return nil
-            }
-            return answer.reply.status.isSuccess ? answer.reply.body : nil
-        }
+        rules = Rules(policy)
+        sandbox = SandboxRoom(
+            duration: configuration.sandbox.duration, files: files, clock: clock, client: client,
+            pictureBytes: configuration.inputs.pictureBytes, policy: { [rules] in rules.policy })
+        wire = HouseWire(client: client, sandbox: sandbox, policy: { [rules] in rules.policy })
         desks = Desks(client: client, sandbox: sandbox, clock: clock)
         let pictures = Pictures(files: files, canHost: configuration.publicURL != nil) { picture, until in
             links.input(picture, until: until)
         }
         let shop = Workshop(
-            store: store, files: files, wire: HouseWire(network: network, sandbox: sandbox), pictures: pictures,
+            store: store, files: files, wire: wire, pictures: pictures,
             settings: configuration.back, desks: desks.all(configuration, policy: policy), clock: clock,
             journal: Self.journal(log), boot: store.boot)
         work = Work(shop)

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Writes the body of a streamed answer from any thread, and tells how far ahead of the client it has got.
 package final class BodyWriter: Sendable {
     package enum Pace: Sendable, Equatable {
@@ -25,7 +23,7 @@ package final class BodyWriter: Sendable {
 
     private let token: Reply.Token
     private let outlet: any ReplyOutlet
-    private let state = Mutex(State())
+    private let state = Locked(State())
 
     init(token: Reply.Token, outlet: any ReplyOutlet) {
         self.token = token

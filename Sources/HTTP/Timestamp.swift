@@ -2,27 +2,28 @@
 package enum Timestamp {
     /// RFC 3339 in UTC: `2026-03-14T15:09:26Z`, with `.535` before the `Z` when there are milliseconds.
     package static func rfc3339(_ milliseconds: Int64) -> String {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(24)
-        writeRFC3339(milliseconds, to: &bytes)
-        return String(decoding: bytes, as: UTF8.self)
-    }
-
-    package static func writeRFC3339(_ milliseconds: Int64, to output: inout [UInt8]) {
-        let (day, rest) = milliseconds.quotientAndRemainder(flooring: 86_400_000)
-        let date = CivilDate(day: day)
-        output.append(digits: date.year, width: 4)
-        output.append(UInt8(ascii: "-"))
-        output.append(digits: date.month, width: 2)
-        output.append(UInt8(ascii: "-"))
-        output.append(digits: date.day, width: 2)
-        output.append(UInt8(ascii: "T"))
-        output.append(clock: rest / 1000)
-        if rest % 1000 != 0 {
-            output.append(UInt8(ascii: "."))
-            output.append(digits: Int(rest % 1000), width: 3)
+        String(unsafeUninitializedCapacity: 24) { output in
+            let (day, rest) = milliseconds.quotientAndRemainder(flooring: 86_400_000)
+            let date = CivilDate(day: day)
+            output.put(date.year / 100, at: 0)
+            output.put(date.year % 100, at: 2)
+            output[4] = UInt8(ascii: "-")
+            output.put(date.month, at: 5)
+            output[7] = UInt8(ascii: "-")
+            output.put(date.day, at: 8)
+            output[10] = UInt8(ascii: "T")
+            output.put(clock: Int(rest / 1000), at: 11)
+            let fraction = Int(rest % 1000)
+            guard fraction > 0 else {
+                output[19] = UInt8(ascii: "Z")
+                return 20
+            }
+            output[19] = UInt8(ascii: ".")
+            output[20] = UInt8(ascii: "0") + UInt8(fraction / 100)
+            output.put(fraction % 100, at: 21)
+            output[23] = UInt8(ascii: "Z")
+            return 24
         }
-        output.append(UInt8(ascii: "Z"))
     }
 
     /// Reads RFC 3339 §5.6, any offset, any number of fraction digits (kept to the millisecond, cut, not rounded).
@@ -61,17 +62,16 @@ package enum Timestamp {
         let date = CivilDate(day: day)
         // Day 0 was a Thursday.
         let weekday = Int(day.quotientAndRemainder(flooring: 7).remainder)
-        var bytes: [UInt8] = Array(weekdays[weekday].utf8)
-        bytes.append(contentsOf: ", ".utf8)
-        bytes.append(digits: date.day, width: 2)
-        bytes.append(UInt8(ascii: " "))
-        bytes.append(contentsOf: months[date.month - 1].utf8)
-        bytes.append(UInt8(ascii: " "))
-        bytes.append(digits: date.year, width: 4)
-        bytes.append(UInt8(ascii: " "))
-        bytes.append(clock: rest / 1000)
-        bytes.append(contentsOf: " GMT".utf8)
-        return String(decoding: bytes, as: UTF8.self)
+        return String(unsafeUninitializedCapacity: 29) { output in
+            _ = output.update(fromContentsOf: Array("\(weekdays[weekday]), 00 \(months[date.month - 1]) ".utf8))
+            output.put(date.day, at: 5)
+            output.put(date.year / 100, at: 12)
+            output.put(date.year % 100, at: 14)
+            output[16] = UInt8(ascii: " ")
+            output.put(clock: Int(rest / 1000), at: 17)
+            for (index, byte) in " GMT".utf8.enumerated() { output[25 + index] = byte }
+            return 29
+        }
     }
 
     /// Reads an HTTP-date in its preferred form; the two obsolete ones give `nil`, which every use of a date in a
@@ -142,21 +142,22 @@ extension Int64 {
     }
 }
 
-extension [UInt8] {
-    fileprivate mutating func append(digits value: Int, width: Int) {
-        // Division by a constant is a multiplication; by a variable it would cost twenty cycles a digit.
-        if width > 3 { append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 1000 % 10)) }
-        if width > 2 { append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 100 % 10)) }
-        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10 % 10))
-        append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10))
+extension UnsafeMutableBufferPointer where Element == UInt8 {
+    /// Writes a number of two digits.
+    @inline(__always)
+    fileprivate func put(_ value: Int, at index: Int) {
+        self[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value / 10)
+        self[index + 1] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: value % 10)
     }
 
-    fileprivate mutating func append(clock seconds: Int64) {
-        append(digits: Int(seconds / 3600), width: 2)
-        append(UInt8(ascii: ":"))
-        append(digits: Int(seconds / 60 % 60), width: 2)
-        append(UInt8(ascii: ":"))
-        append(digits: Int(seconds % 60), width: 2)
+    /// Writes `hh:mm:ss`.
+    @inline(__always)
+    fileprivate func put(clock seconds: Int, at index: Int) {
+        put(seconds / 3600, at: index)
+        self[index + 2] = UInt8(ascii: ":")
+        put(seconds / 60 % 60, at: index + 3)
+        self[index + 5] = UInt8(ascii: ":")
+        put(seconds % 60, at: index + 6)
     }
 }
 

@@ -38,7 +38,7 @@ package struct CheckedURL: Sendable, Equatable {
         guard host.utf8.allSatisfy({ $0 < 0x80 }) else { throw .hostNotASCII }
         guard let port = parts.text(CURLUPART_PORT, CURLU_DEFAULT_PORT).flatMap(UInt16.init) else { throw .malformed }
         guard !RefusedPorts.contains(port) else { throw .port(port) }
-        guard !egress.ownNames.contains("\(host):\(port)") else { throw .address }
+        guard !egress.isOwnName(host, port: port) else { throw .address }
 
         self.text = text
         self.isHTTPS = scheme == "https"

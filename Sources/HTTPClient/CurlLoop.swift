@@ -5,27 +5,27 @@ import Synchronization
 /// The client's thread: libcurl's multi handle, driven by what its sockets do (`curl_multi_socket_action`), so that a
 /// call that waits costs nothing. Made, used and ended on that thread.
 final class CurlLoop {
-    private let multi: UnsafeMutableRawPointer
-    private let sockets: SocketWatch
+    let multi: UnsafeMutableRawPointer
+    let sockets: SocketWatch
     private let mailbox: Mailbox
-    private let lookups: LookupThreads
-    private let limits: ClientLimits
+    let lookups: LookupThreads
+    let limits: ClientLimits
     private let published: PublishedMetrics
 
-    private var active: [UInt64: Transfer] = [:]
+    var active: [UInt64: Transfer] = [:]
     /// Calls that wait for their name, and when the first of them has waited long enough.
-    private var resolving: Set<UInt64> = []
-    private var firstWaitEnds: ContinuousClock.Instant?
-    private var names = NameCache()
-    private var idleHandles: [EasyHandle] = []
+    var resolving: Set<UInt64> = []
+    var firstWaitEnds: ContinuousClock.Instant?
+    var names = NameCache()
+    var idleHandles: [EasyHandle] = []
     /// When libcurl wants to be called although no socket stirs.
     private var timer: ContinuousClock.Instant?
     private var whenIdle: [@Sendable () -> Void] = []
     private var messages: [Mailbox.Message] = []
     /// Calls that ended in this turn, to be told at its end: then the metrics have them, and what the callers do next
     /// is not done inside libcurl's callbacks.
-    private var ended: [(job: Job, outcome: CallOutcome)] = []
-    private var metrics = ClientMetrics()
+    var ended: [(job: Job, outcome: CallOutcome)] = []
+    var metrics = ClientMetrics()
     /// Handles that lost the socket they were connecting.
     private var stalled: [UnsafeMutableRawPointer] = []
     private var isClosing = false
@@ -130,8 +130,6 @@ final class CurlLoop {
         }
     }
 
-    // MARK: Calls
-
     private func readMail() {
         mailbox.take(into: &messages)
         for message in messages {
@@ -144,128 +142,6 @@ final class CurlLoop {
             }
         }
         messages.removeAll(keepingCapacity: true)
-    }
-
-    private func start(_ job: Job) {
-        metrics.started += 1
-        guard !job.call.isCanceled else { return refuse(job, .canceled, "canceled before it began") }
-        guard active.count < limits.callsInFlight else {
-            return refuse(job, .overloaded, "\(limits.callsInFlight) calls are in flight")
-        }
-        let url: CheckedURL
-        do throws(URLFault) {
-            url = try CheckedURL(job.request.url, egress: job.policy.egress)
-        } catch {
-            return refuse(job, error == .address ? .blockedAddress : .malformed, "the URL \(error)")
-        }
-        guard let handle = idleHandles.popLast() ?? EasyHandle() else {
-            return refuse(job, .internal, "no memory for a call")
-        }
-        let transfer = Transfer(job: job, url: url, handle: handle, sockets: sockets)
-        active[job.call.id] = transfer
-        resolve(transfer, now: ContinuousClock.now)
-    }
-
-    private func refuse(_ job: Job, _ kind: CallFailure.Kind, _ diagnosis: String) {
-        metrics.failed[kind, default: 0] += 1
-        let failure = CallFailure(kind: kind, phase: .waiting, diagnosis: diagnosis, timings: CallTimings())
-        ended.append((job, .failure(failure)))
-    }
-
-    private func resolve(_ transfer: Transfer, now: ContinuousClock.Instant) {
-        guard transfer.url.address == nil else { return go(transfer, now: now) }
-        transfer.phase = max(transfer.phase, .resolving)
-        let name = transfer.url.host
-        switch names.want(name, for: transfer.job.call.id, now: now) {
-        case .addresses(let addresses):
-            transfer.addresses = addresses
-            go(transfer, now: now)
-        case .none(let reason):
-            finish(transfer, .failure(transfer.failure(.resolve, reason, now: now)))
-        case .wait(let isFirst):
-            resolving.insert(transfer.job.call.id)
-            firstWaitEnds = min(firstWaitEnds ?? transfer.waitsUntil, transfer.waitsUntil)
-            if isFirst { lookups.lookUp(name) }
-        }
-    }
-
-    private func resolved(_ name: String, _ answer: LookupAnswer) {
-        let now = ContinuousClock.now
-        for id in names.note(answer, for: name, now: now) {
-            // Gone if it was canceled or ran out of time; a later call may not have taken its number.
-            guard resolving.remove(id) != nil, let transfer = active[id] else { continue }
-            switch answer {
-            case .addresses(let addresses):
-                transfer.addresses = Array(addresses.prefix(NameCache.addressLimit))
-                go(transfer, now: now)
-            case .none(let reason): finish(transfer, .failure(transfer.failure(.resolve, reason, now: now)))
-            }
-        }
-        if resolving.isEmpty { firstWaitEnds = nil }
-    }
-
-    private func endWaits(now: ContinuousClock.Instant) {
-        firstWaitEnds = nil
-        for id in resolving {
-            guard let transfer = active[id] else { continue }
-            if transfer.waitsUntil <= now {
-                resolving.remove(id)
-                finish(
-                    transfer, .failure(transfer.failure(.timeout, "the host name was not resolved in time", now: now)))
-            } else {
-                firstWaitEnds = min(firstWaitEnds ?? transfer.waitsUntil, transfer.waitsUntil)
-            }
-        }
-    }
-
-    /// Hands the call to libcurl.
-    private func go(_ transfer: Transfer, now: ContinuousClock.Instant) {
-        transfer.resolvedAfter = now - transfer.job.startedAt
-        guard transfer.prepare(now: now) else {
-            let kind: CallFailure.Kind = transfer.stop == nil ? .malformed : .file
-            let why = "a header or the body cannot be sent, or the file for the answer is not open"
-            return finish(transfer, .failure(transfer.failure(kind, why, now: now)))
-        }
-        transfer.phase = max(transfer.phase, .connecting)
-        let code = curl_multi_add_handle(multi, transfer.easy)
-        if code != CURLM_OK {
-            let why = String(cString: curl_multi_strerror(code))
-            finish(transfer, .failure(transfer.failure(.internal, why, now: now)))
-        }
-    }
-
-    /// Asks where the answer points to, if it does and may. True when the call goes on, or has ended here.
-    private func redirect(_ transfer: Transfer, now: ContinuousClock.Instant) -> Bool {
-        let redirect = Redirect(
-            status: transfer.head.status,
-            location: curl_get_text(transfer.easy, CURLINFO_REDIRECT_URL).map { String(cString: $0) },
-            of: transfer.request, at: transfer.url, policy: transfer.job.policy, followed: transfer.redirectsFollowed)
-        switch redirect {
-        case .none: return false
-        case .refused(let why): finish(transfer, .failure(transfer.failure(.redirect, why, now: now)))
-        case .follow(let url, let request):
-            transfer.follow(to: url, request: request)
-            resolve(transfer, now: now)
-        }
-        return true
-    }
-
-    private func cancel(_ id: UInt64) {
-        guard let transfer = active[id] else { return }
-        if resolving.remove(id) == nil { curl_multi_remove_handle(multi, transfer.easy) }
-        finish(transfer, .failure(transfer.failure(.canceled, "canceled", now: ContinuousClock.now)))
-    }
-
-    private func finish(_ transfer: Transfer, _ outcome: CallOutcome) {
-        active[transfer.job.call.id] = nil
-        switch outcome {
-        case .success: metrics.answered += 1
-        case .failure(let failure): metrics.failed[failure.kind, default: 0] += 1
-        }
-        metrics.receivedBodyBytes += transfer.bodyBytes
-        curl_easy_reset(transfer.easy)
-        if idleHandles.count < limits.idleHandles { idleHandles.append(transfer.handle) }
-        ended.append((transfer.job, outcome))
     }
 
     // MARK: The end of a turn, and the end

@@ -20,7 +20,8 @@ package struct EgressPolicy: Sendable, Equatable {
     package var allowsPlainHTTP: Bool
     /// Where we listen ourselves. The port counts: any address of this machine with one of these ports is us.
     package var ownListeners: [NetworkAddress]
-    /// How the world reaches us, as `host:port` in lower case (from `public_url`): a proxy before us is us too.
+    /// How the world reaches us (from `public_url`), in lower case: a proxy before us is us too. `host:port`, or
+    /// `host` alone for the ports of http and https.
     package var ownNames: Set<String>
 
     package init(
@@ -58,6 +59,13 @@ package struct EgressPolicy: Sendable, Equatable {
         if denied.contains(where: { $0.contains(address) }) { return .refused(.denied) }
         if allowed.contains(where: { $0.contains(address) }) { return .allowed }
         return PublicAddress.contains(address) ? .allowed : .refused(.notPublic)
+    }
+
+    /// Whether a host, in lower case, is how the world reaches us.
+    func isOwnName(_ host: String, port: UInt16) -> Bool {
+        if ownNames.isEmpty { return false }
+        let name = host.hasSuffix(".") ? String(host.dropLast()) : host
+        return ownNames.contains("\(name):\(port)") || ((port == 443 || port == 80) && ownNames.contains(name))
     }
 
     private func isThisMachine(_ address: NetworkAddress) -> Bool {

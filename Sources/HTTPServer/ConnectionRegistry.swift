@@ -1,5 +1,4 @@
 import HTTP
-import Synchronization
 
 /// Counts the connections of all loops, in all and by address, and decides which may come in.
 final class ConnectionRegistry: Sendable {
@@ -14,7 +13,7 @@ final class ConnectionRegistry: Sendable {
     private let limit: Int
     private let limitPerAddress: Int
     private let refusedLimit: Int
-    private let counts = Mutex(Counts())
+    private let counts = Locked(Counts())
 
     init(limit: Int, limitPerAddress: Int, refusedLimit: Int) {
         self.limit = limit

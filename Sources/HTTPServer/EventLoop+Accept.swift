@@ -1,7 +1,6 @@
 import CLinux
 import Glibc
 import HTTP
-import Synchronization
 
 extension EventLoop {
     /// Takes what waits in the listener's queue, but not more than a turn's worth unless the queue is to be emptied.

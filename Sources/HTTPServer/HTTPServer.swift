@@ -1,7 +1,6 @@
 import Dispatch
 import Glibc
 import HTTP
-import Synchronization
 
 /// An HTTP/1.1 server on sockets of its own.
 ///
@@ -17,7 +16,7 @@ package final class HTTPServer: Sendable {
 
     private let configuration: ServerConfiguration
     private let handler: any HTTPHandler
-    private let state = Mutex(State())
+    private let state = Locked(State())
     /// Entered once a loop, left when the loop has lost its last connection and stopped.
     private let running = DispatchGroup()
 

@@ -1,7 +1,6 @@
 import CLinux
 import Glibc
 import HTTP
-import Synchronization
 
 /// Takes messages for one event loop from any thread. The first message of a batch wakes the loop, the others ride
 /// along.
@@ -20,7 +19,7 @@ final class Mailbox: ReplyOutlet {
 
     /// Readable when there is mail.
     let wakeDescriptor: Int32
-    private let contents = Mutex(Contents())
+    private let contents = Locked(Contents())
 
     init() throws(ServerError) {
         wakeDescriptor = linux_eventfd_create()

@@ -1,5 +1,4 @@
 import HTTP
-import Synchronization
 
 /// What the loops of one server share; all of it is safe from any thread.
 final class ServerCore: Sendable {
@@ -8,7 +7,7 @@ final class ServerCore: Sendable {
     let handler: any HTTPHandler
     let registry: ConnectionRegistry
     let budget: BodyBudget
-    let tls: Mutex<TLSContext?>
+    let tls: Locked<TLSContext?>
 
     init(
         configuration: ServerConfiguration, limits: ServerLimits, handler: any HTTPHandler, tls: TLSContext?,
@@ -17,7 +16,7 @@ final class ServerCore: Sendable {
         self.configuration = configuration
         self.limits = limits
         self.handler = handler
-        self.tls = Mutex(tls)
+        self.tls = Locked(tls)
         registry = ConnectionRegistry(
             limit: limits.connections, limitPerAddress: limits.connectionsPerAddress,
             refusedLimit: limits.refusedConnections)

@@ -58,6 +58,7 @@ final class LoopCounters: @unchecked Sendable {
     private let cells: UnsafeMutablePointer<Atomic<UInt64>>
     private let cellCount: Int
     private let routeNames: [String]
+    private let bounds = ServerMetrics.bucketSeconds.map { UInt64($0 * 1e6) }
     private let routesStart = Counter.allCases.count
 
     init(routes: [String]) {
@@ -86,9 +87,7 @@ final class LoopCounters: @unchecked Sendable {
         let start = routesStart + index * Self.stride
         add(start + Int(Self.codeIndex[min(Int(status.code), 599)]), 1)
         var bucket = 0
-        while bucket < Self.buckets - 1, Double(microseconds) > ServerMetrics.bucketSeconds[bucket] * 1e6 {
-            bucket += 1
-        }
+        while bucket < bounds.count, microseconds > bounds[bucket] { bucket += 1 }
         add(start + Self.codes.count + bucket, 1)
         add(start + Self.codes.count + Self.buckets, microseconds)
     }

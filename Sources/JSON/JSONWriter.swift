@@ -21,14 +21,14 @@ package struct JSONWriter: Sendable {
     package mutating func beginArray() { open(UInt8(ascii: "[")) }
     package mutating func endArray() { close(UInt8(ascii: "]")) }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func object<E: Error>(_ body: (inout JSONWriter) throws(E) -> Void) throws(E) {
         beginObject()
         try body(&self)
         endObject()
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func array<E: Error>(_ body: (inout JSONWriter) throws(E) -> Void) throws(E) {
         beginArray()
         try body(&self)
@@ -56,10 +56,16 @@ package struct JSONWriter: Sendable {
         string(String(decoding: value, as: UTF8.self))
     }
 
-    package mutating func integer(_ value: some BinaryInteger) {
+    package mutating func integer(_ value: Int64) {
         comma()
-        appendDecimal(value)
+        if value < 0 { bytes.append(UInt8(ascii: "-")) }
+        bytes.append(decimal: value.magnitude)
         needsComma = true
+    }
+
+    @_disfavoredOverload
+    package mutating func integer(_ value: some BinaryInteger) {
+        if let small = Int64(exactly: value) { integer(small) } else { raw(String(value)) }
     }
 
     /// The shortest digits that read back as the same number. JSON has no infinities: those become `null`.
@@ -104,6 +110,19 @@ package struct JSONWriter: Sendable {
         if let value { string(value) } else { null() }
     }
 
+    // Integers of the usual sizes have functions of their own: a generic one is called through its witness table.
+
+    package mutating func member(_ name: String, _ value: Int?) {
+        key(name)
+        if let value { integer(Int64(value)) } else { null() }
+    }
+
+    package mutating func member(_ name: String, _ value: Int64?) {
+        key(name)
+        if let value { integer(value) } else { null() }
+    }
+
+    @_disfavoredOverload
     package mutating func member<I: BinaryInteger>(_ name: String, _ value: I?) {
         key(name)
         if let value { integer(value) } else { null() }
@@ -124,7 +143,7 @@ package struct JSONWriter: Sendable {
         self.value(value ?? .null)
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func object<E: Error>(
         _ name: String, _ body: (inout JSONWriter) throws(E) -> Void
     ) throws(E) {
@@ -132,7 +151,7 @@ package struct JSONWriter: Sendable {
         try object(body)
     }
 
-    @inline(__always)
+    @inlinable @inline(__always)
     package mutating func array<E: Error>(
         _ name: String, _ body: (inout JSONWriter) throws(E) -> Void
     ) throws(E) {
@@ -158,20 +177,12 @@ package struct JSONWriter: Sendable {
         needsComma = true
     }
 
-    private mutating func appendDecimal(_ value: some BinaryInteger) {
-        guard let small = Int64(exactly: value), small != .min else {
-            return bytes.append(contentsOf: String(value).utf8)
-        }
-        if small < 0 { bytes.append(UInt8(ascii: "-")) }
-        bytes.append(decimal: UInt64(abs(small)))
-    }
-
     /// Quotes `value`. A Swift string is always valid UTF-8, so only quotes, backslashes and control characters
     /// need care; a run without them is copied whole.
     private mutating func quote(_ value: String) {
-        bytes.append(UInt8(ascii: "\""))
         var value = value
         value.withUTF8 { utf8 in
+            bytes.append(UInt8(ascii: "\""))
             var start = 0
             var index = 0
             let raw = UnsafeRawBufferPointer(utf8)

@@ -118,6 +118,19 @@ struct Front: Sendable {
         _ = try await store.apply(.finished(finish), to: reference, at: now)
     }
 
+    /// Sent, and no answer came.
+    func lose(_ task: TaskID) async throws {
+        let now = clock.now
+        let attempt = Attempt(
+            id: .new(at: now), number: 1, provider: "fal", token: "token-\(AttemptID.new(at: now))", boot: store.boot,
+            beganAt: now)
+        _ = try await store.apply(.began(attempt), to: .init(task: task, slot: 0, attempt: nil), at: now)
+        let evidence = Evidence(fault: "lost", message: "No answer came.")
+        _ = try await store.apply(
+            .lost(evidence, reconcileAt: now + .seconds(60)), to: .init(task: task, slot: 0, attempt: attempt.id),
+            at: now)
+    }
+
     func fail(_ task: TaskID, slot: Int = 0) async throws {
         let failure = Failure(code: "generation_failed", message: "The provider could not make a model of it.")
         _ = try await store.apply(.failed(failure, nil), to: try await reference(task, slot), at: clock.now)

@@ -117,7 +117,7 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: [
-        ("", "is empty"), ("tiny1", "is too short to be a real key (5 characters)"),
+        ("", "is empty"), ("x9k2q", "is too short to be a real key (5 characters)"),
         ("your-api-key-here", "looks like a placeholder, not a real key"),
         ("aaaaaaaaaaaa", "looks like a placeholder, not a real key"),
         ("two words here", "has spaces or line breaks in it"),

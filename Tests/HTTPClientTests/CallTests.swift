@@ -194,6 +194,19 @@ import Testing
         #expect(client.metrics.openedConnections == 2)
     }
 
+    @Test func `an IPv6 address is judged and called like any other`() async throws {
+        // Nobody listens there; and a machine without IPv6 says the same.
+        let closed = try FaultServer(silentAt: "127.0.0.1")
+        closed.stop()
+        let policy = CallPolicy.make(EgressPolicy(allowed: ranges("::1/128"), allowsPlainHTTP: true))
+        let failure = try #require(
+            await client.send(OutgoingRequest(.get, "http://[::1]:\(closed.port)/"), policy: policy).failure)
+        #expect(failure.kind == .connect)
+        let blocked = try #require(
+            await client.send(OutgoingRequest(.get, "http://[::1]:\(closed.port)/"), policy: .make()).failure)
+        #expect(blocked.kind == .blockedAddress)
+    }
+
     @Test func `redirects are not followed unless allowed`() async throws {
         let target = try FaultServer.answering(hello)
         let server = try FaultServer.answering(

@@ -116,7 +116,12 @@ import Testing
         #expect(fault("http://localhost:8080/", egress) == .address)
         #expect(fault("http://127.0.0.1:8081/", egress) == nil)
         #expect(fault("https://Gateway.Example/hook", egress) == .address)
+        #expect(fault("https://gateway.example./hook", egress) == .address)
         #expect(fault("https://other.example/hook", egress) == nil)
+        egress.ownNames = ["gateway.example"]
+        #expect(fault("https://gateway.example/hook", egress) == .address)
+        #expect(fault("http://gateway.example/hook", egress) == .address)
+        #expect(fault("https://gateway.example:8443/hook", egress) == nil)
     }
 
     @Test func `the words say what to do and never where an address led`() {

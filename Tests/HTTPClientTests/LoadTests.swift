@@ -99,8 +99,14 @@ import Testing
             _ = await client.send(OutgoingRequest(.get, closed.url), policy: .make())
             _ = await client.send(OutgoingRequest(.post, reset.url), policy: .make())
         }
-        #expect(client.metrics.openConnections == 0)
         #expect(client.metrics.openedConnections >= 400)
+        // libcurl keeps a connection that died while it was written to, and clears those out once a second, when it
+        // is asked for another.
+        let end = ContinuousClock.now + .seconds(20)
+        while client.metrics.openConnections > 0, ContinuousClock.now < end {
+            _ = await client.send(OutgoingRequest(.get, closed.url), policy: .make())
+        }
+        #expect(client.metrics.openConnections == 0)
     }
 
     private func threads(named name: String) -> Int {

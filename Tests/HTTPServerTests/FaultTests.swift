@@ -1,7 +1,6 @@
 import Foundation
 import HTTP
 import HTTPServer
-import Synchronization
 import Testing
 
 /// Named after the faults of the reliability catalogue.
@@ -89,7 +88,7 @@ import Testing
         "Content-Length: +0\r\n\r\n", "X: \r\r\n\r\n",
     ])
     func `75 request smuggling - 400, closed, and no second request`(rest: String) async throws {
-        let paths = Mutex<[String]>([])
+        let paths = Locked<[String]>([])
         let handler = TestHandler { request, _ in
             paths.withLock { $0.append(request.path) }
             return .text("ok")

@@ -1,7 +1,6 @@
 import Foundation
 import HTTP
 import HTTPServer
-import Synchronization
 import Testing
 
 @Suite struct `A server` {
@@ -99,7 +98,7 @@ import Testing
             client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             var replies = held.makeAsyncIterator()
             let reply = try #require(await replies.next())
-            let drained = Mutex<Bool?>(nil)
+            let drained = Locked<Bool?>(nil)
             let done = DispatchGroup()
             Thread.detachNewThread(in: done) {
                 let isClean = server.drain(within: 10)
@@ -178,7 +177,7 @@ import Testing
     }
 
     @Test func `tells its access log of every request, or of some, and of its own errors always`() async throws {
-        let lines = Mutex<[String]>([])
+        let lines = Locked<[String]>([])
         let log = { (every: Int) in
             AccessLog(sampleEvery: every) { entry in
                 lines.withLock { $0.append("\(entry.method) \(entry.path) \(entry.status) \(entry.bodyBytes)") }

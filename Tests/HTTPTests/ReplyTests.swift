@@ -1,11 +1,10 @@
 import HTTP
-import Synchronization
 import Testing
 
 @Suite struct `A reply given later` {
     /// An outlet that only writes down what it is told.
     final class Ledger: ReplyOutlet {
-        let messages = Mutex<[String]>([])
+        let messages = Locked<[String]>([])
 
         func post(_ message: ReplyMessage, for token: Reply.Token) {
             let word =
@@ -26,7 +25,7 @@ import Testing
 
     @Test func `streams, and tells when the client falls behind`() {
         let writer = reply.stream(HTTPResponse())
-        let ready = Mutex(0)
+        let ready = Locked(0)
         writer.onReady { ready.withLock { $0 += 1 } }
         #expect(writer.write("abc") == .ready)
         #expect(writer.write([UInt8](repeating: 0, count: BodyWriter.highWaterBytes)) == .full)
@@ -42,7 +41,7 @@ import Testing
 
     @Test func `learns once that the client has gone`() {
         let writer = reply.stream(HTTPResponse())
-        let closed = Mutex(0)
+        let closed = Locked(0)
         writer.onClose { closed.withLock { $0 += 1 } }
         writer.closed()
         writer.closed()

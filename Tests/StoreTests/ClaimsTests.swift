@@ -4,16 +4,21 @@ import Testing
 @testable import Store
 
 @Suite struct ClaimsTests {
-    @Test func `accounts take turns, normal priority goes before low, and each line is first come first served`() async throws {
+    @Test func `accounts take turns, normal priority goes before low, and each line is first come first served`()
+        async throws
+    {
         try await Shop.with { shop in
             let other = try await shop.store.createAccount(named: "other", limits: .init(), now: Shop.start)
             _ = try await shop.store.grant(1000, to: other.id, reference: "start", now: Shop.start)
             var low = GenerationRequest(picture: .url("https://example.com/a.png"))
             low.priority = .low
             var names: [TaskID: String] = [:]
-            func submit(_ name: String, _ second: Int, _ request: GenerationRequest? = nil, _ account: AccountID) async throws {
+            func submit(_ name: String, _ second: Int, _ request: GenerationRequest? = nil, _ account: AccountID)
+                async throws
+            {
                 let at = Shop.start + .seconds(second)
-                let task = shop.task(at: at, request: request ?? .init(picture: .url("https://example.com/a.png")), account: account)
+                let task = shop.task(
+                    at: at, request: request ?? .init(picture: .url("https://example.com/a.png")), account: account)
                 names[try await shop.submit(task).id] = name
             }
             try await submit("low", 0, low, shop.account)
@@ -49,7 +54,8 @@ import Testing
             let task = try await shop.submit(shop.task())
             let attempt = shop.attempt()
             let slot = SlotReference(task: task.id, slot: 0, attempt: attempt.id)
-            _ = try await shop.store.apply(.began(attempt), to: .init(task: task.id, slot: 0, attempt: nil), at: Shop.start)
+            _ = try await shop.store.apply(
+                .began(attempt), to: .init(task: task.id, slot: 0, attempt: nil), at: Shop.start)
             let poll = Shop.start + .seconds(10)
             _ = try await shop.store.apply(
                 .accepted(.init(id: "u", addresses: ["status": "https://x"]), pollAt: poll), to: slot, at: Shop.start)
@@ -67,7 +73,8 @@ import Testing
             let hasty = try await shop.submit(shop.task(deadline: .seconds(100), startWithin: .seconds(5)))
             let started = try await shop.submit(shop.task(deadline: .seconds(100), startWithin: .seconds(5)))
             let attempt = shop.attempt()
-            _ = try await shop.store.apply(.began(attempt), to: .init(task: started.id, slot: 0, attempt: nil), at: Shop.start)
+            _ = try await shop.store.apply(
+                .began(attempt), to: .init(task: started.id, slot: 0, attempt: nil), at: Shop.start)
             _ = try await shop.store.apply(
                 .accepted(.init(id: "u"), pollAt: Shop.start + .seconds(50)),
                 to: .init(task: started.id, slot: 0, attempt: attempt.id), at: Shop.start)
@@ -83,7 +90,9 @@ import Testing
     @Test func `a customer alone is told exactly how many are before`() async throws {
         try await Shop.with { shop in
             var tasks: [GenerationTask] = []
-            for index in 0..<5 { tasks.append(try await shop.submit(shop.task(slots: 2, at: Shop.start + .seconds(index)))) }
+            for index in 0..<5 {
+                tasks.append(try await shop.submit(shop.task(slots: 2, at: Shop.start + .seconds(index))))
+            }
             #expect(tasks.map(shop.store.queuePosition) == [0, 2, 4, 6, 8])
             let failure = Failure(code: "canceled", message: "by you")
             _ = try await shop.store.cancel(tasks[1].id, account: nil, failure: failure, at: Shop.start)
@@ -94,19 +103,39 @@ import Testing
             let again = try await shop.reopened()
             #expect(tasks.map(again.queuePosition) == [0, nil, 1, 3, 5])
             await again.close()
-        } then: { try await $0.reopened() }
+        } then: {
+            try await $0.reopened()
+        }
     }
 
     @Test func `looking for work reads the indexes of unfinished work and nothing else`() async throws {
         try await Shop.with { shop in
             for (sql, index) in [
-                ("SELECT account FROM slots WHERE state = 'queued' AND priority = ? AND account > ? ORDER BY account LIMIT 1", "slots_queued"),
-                ("SELECT task, slot FROM slots WHERE state = 'queued' AND priority = ? AND account = ? AND due_at <= ? ORDER BY due_at, task, slot LIMIT ?", "slots_queued"),
-                ("SELECT due_at, task, slot FROM slots WHERE state = 'running' AND due_at <= ? ORDER BY due_at LIMIT ?", "slots_running"),
+                (
+                    "SELECT account FROM slots WHERE state = 'queued' AND priority = ? AND account > ? ORDER BY account LIMIT 1",
+                    "slots_queued"
+                ),
+                (
+                    "SELECT task, slot FROM slots WHERE state = 'queued' AND priority = ? AND account = ? AND due_at <= ? ORDER BY due_at, task, slot LIMIT ?",
+                    "slots_queued"
+                ),
+                (
+                    "SELECT due_at, task, slot FROM slots WHERE state = 'running' AND due_at <= ? ORDER BY due_at LIMIT ?",
+                    "slots_running"
+                ),
                 ("SELECT min(due_at) FROM slots WHERE state = 'unknown'", "slots_unknown"),
-                ("SELECT id FROM tasks WHERE finished_at IS NULL AND deadline <= ? ORDER BY deadline LIMIT ?", "tasks_by_deadline"),
-                ("SELECT id FROM tasks WHERE start_by IS NOT NULL AND started_at IS NULL AND finished_at IS NULL AND start_by <= ? ORDER BY start_by LIMIT ?", "tasks_to_start"),
-                ("SELECT lane, due_at FROM deliveries WHERE state = 'pending' AND lane > ? ORDER BY lane, due_at LIMIT 1", "deliveries_pending"),
+                (
+                    "SELECT id FROM tasks WHERE finished_at IS NULL AND deadline <= ? ORDER BY deadline LIMIT ?",
+                    "tasks_by_deadline"
+                ),
+                (
+                    "SELECT id FROM tasks WHERE start_by IS NOT NULL AND started_at IS NULL AND finished_at IS NULL AND start_by <= ? ORDER BY start_by LIMIT ?",
+                    "tasks_to_start"
+                ),
+                (
+                    "SELECT lane, due_at FROM deliveries WHERE state = 'pending' AND lane > ? ORDER BY lane, due_at LIMIT 1",
+                    "deliveries_pending"
+                ),
             ] {
                 let plan = try await shop.store.readers.read { database in
                     try database.all(composed: "EXPLAIN QUERY PLAN \(sql)") { row in

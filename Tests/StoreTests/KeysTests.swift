@@ -48,13 +48,16 @@ import Testing
             #expect(authenticate(shop.token, store) == .disabled)
             try await store.setDisabled(false, account: shop.account, now: Shop.start)
             guard case .known = authenticate(shop.token, store) else { throw Unexpected("still disabled") }
-            await #expect(throws: StoreError.notFound) { try await store.revokeKey(.new(at: Shop.start), now: Shop.start) }
+            await #expect(throws: StoreError.notFound) {
+                try await store.revokeKey(.new(at: Shop.start), now: Shop.start)
+            }
         }
     }
 
     @Test func `a rotated key and its successor both work until the overlap ends`() async throws {
         try await Shop.with(spendCap: 100) { shop in
-            guard case .created = try await shop.store.submit(shop.submission(shop.task(price: 90), spendCap: 100)) else {
+            guard case .created = try await shop.store.submit(shop.submission(shop.task(price: 90), spendCap: 100))
+            else {
                 throw Unexpected("a submit")
             }
             let (new, token) = try await shop.store.rotateKey(
@@ -91,7 +94,8 @@ import Testing
             let secret = WebhookSecret(
                 scheme: .hmac, bytes: Array("a secret that must not be seen!!".utf8), createdAt: Shop.start)
             let endpoint = WebhookEndpoint(
-                id: .new(at: Shop.start), account: shop.account, url: "https://example.com/", description: "", kinds: [],
+                id: .new(at: Shop.start), account: shop.account, url: "https://example.com/", description: "",
+                kinds: [],
                 headers: [:], requestsPerSecond: nil, concurrency: nil, createdAt: Shop.start)
             try await shop.store.createEndpoint(endpoint, secret: secret)
             #expect(try await shop.store.secrets(of: endpoint.id, now: Shop.start) == [secret])

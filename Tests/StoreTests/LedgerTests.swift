@@ -7,7 +7,8 @@ import Testing
     @Test func `credits come once per reference and can be taken back by hand`() async throws {
         try await Shop.with(credits: 0) { shop in
             let store = shop.store
-            guard case .granted(let first) = try await store.grant(50, to: shop.account, reference: "r", now: Shop.start),
+            guard
+                case .granted(let first) = try await store.grant(50, to: shop.account, reference: "r", now: Shop.start),
                 case .alreadyGranted(let again) = try await store.grant(
                     70, to: shop.account, reference: "r", now: Shop.start)
             else { throw Unexpected("a grant") }
@@ -70,12 +71,14 @@ import Testing
             let task = try await shop.submit(shop.task())
             let attempt = shop.attempt()
             let slot = SlotReference(task: task.id, slot: 0, attempt: attempt.id)
-            _ = try await shop.store.apply(.began(attempt), to: .init(task: task.id, slot: 0, attempt: nil), at: Shop.start)
+            _ = try await shop.store.apply(
+                .began(attempt), to: .init(task: task.id, slot: 0, attempt: nil), at: Shop.start)
             _ = try await shop.store.apply(.ready(.init(id: "u")), to: slot, at: Shop.start)
             let changes = try await withThrowingTaskGroup(of: Bool.self) { group in
                 for _ in 0..<50 {
                     group.addTask {
-                        if case .changed = try await shop.store.apply(.finished(Shop.files()), to: slot, at: Shop.start) {
+                        if case .changed = try await shop.store.apply(.finished(Shop.files()), to: slot, at: Shop.start)
+                        {
                             return true
                         }
                         return false
@@ -97,7 +100,8 @@ import Testing
             let task = try await shop.submit(shop.task())
             let attempt = shop.attempt()
             let slot = SlotReference(task: task.id, slot: 0, attempt: attempt.id)
-            _ = try await shop.store.apply(.began(attempt), to: .init(task: task.id, slot: 0, attempt: nil), at: Shop.start)
+            _ = try await shop.store.apply(
+                .began(attempt), to: .init(task: task.id, slot: 0, attempt: nil), at: Shop.start)
             _ = try await shop.store.apply(
                 .expired(.init(code: "deadline", message: "too late")), to: .init(task: task.id, slot: 0, attempt: nil),
                 at: Shop.start)
@@ -155,8 +159,10 @@ import Testing
         "INSERT OR REPLACE INTO postings SELECT * FROM postings ORDER BY sequence DESC LIMIT 1",
         "REPLACE INTO postings SELECT 99, kind, from_account, to_account, wallet, amount, task, slot, item, reference, at, from_sequence, from_balance, to_sequence, to_balance, hash FROM postings WHERE sequence = 1",
         "INSERT INTO postings SELECT * FROM postings WHERE sequence = 1 ON CONFLICT DO UPDATE SET amount = 1",
-        "DELETE FROM ledger_accounts", "INSERT OR REPLACE INTO ledger_accounts (id, kind, name) VALUES (2, 'escrow', 'escrow')",
-        "UPDATE ledger_accounts SET name = 'wallet:x' WHERE id = 4", "UPDATE ledger_accounts SET balance = -1 WHERE id = 4",
+        "DELETE FROM ledger_accounts",
+        "INSERT OR REPLACE INTO ledger_accounts (id, kind, name) VALUES (2, 'escrow', 'escrow')",
+        "UPDATE ledger_accounts SET name = 'wallet:x' WHERE id = 4",
+        "UPDATE ledger_accounts SET balance = -1 WHERE id = 4",
     ])
     func `fault 44: no SQL changes what was posted`(sql: String) async throws {
         try await Shop.with { shop in
@@ -193,7 +199,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "UPDATE ledger_accounts SET balance = balance + 5 WHERE id = 4", "UPDATE ledger_accounts SET spent = 7 WHERE id = 4",
+        "UPDATE ledger_accounts SET balance = balance + 5 WHERE id = 4",
+        "UPDATE ledger_accounts SET spent = 7 WHERE id = 4",
         "UPDATE slots SET model_credits = 1", "UPDATE ledger_accounts SET balance = balance + 5 WHERE id IN (1, 3)",
     ])
     func `fault 42: figures beside the ledger that do not follow from it are found`(sql: String) async throws {
@@ -244,7 +251,8 @@ import Testing
             #expect(again.health.paused?.contains("posting 3") == true)
             await again.close()
             try shop.sqlite(
-                "UPDATE postings SET at = (SELECT created_at FROM tasks ORDER BY number DESC LIMIT 1) WHERE sequence = 3")
+                "UPDATE postings SET at = (SELECT created_at FROM tasks ORDER BY number DESC LIMIT 1) WHERE sequence = 3"
+            )
         } then: { shop in
             try await shop.reopened()
         }

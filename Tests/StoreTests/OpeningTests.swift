@@ -28,7 +28,9 @@ import Testing
             ) { try SQLiteStore.open(directory: shop.directory, rendering: Shop.rendering) }
             #expect(file(shop.directory) == before)
             try shop.sqlite("PRAGMA user_version = \(Migration.all.count)")
-        } then: { try await $0.reopened() }
+        } then: {
+            try await $0.reopened()
+        }
     }
 
     @Test func `fault 56: a damaged page is refused and not touched`() async throws {
@@ -41,7 +43,9 @@ import Testing
             var bad = good
             for index in 0..<512 { bad[page * 4096 + index] = 0xA5 }
             Bytes.write(bad, to: path)
-            #expect(throws: StoreOpenError.self) { try SQLiteStore.open(directory: directory, rendering: Shop.rendering) }
+            #expect(throws: StoreOpenError.self) {
+                try SQLiteStore.open(directory: directory, rendering: Shop.rendering)
+            }
             #expect(Bytes.read(path) == bad)
             Bytes.write(good, to: path)
         }
@@ -52,10 +56,15 @@ import Testing
         try await Shop.with { shop in
             await shop.store.close()
             try shop.sqlite("UPDATE migrations SET sha256 = zeroblob(32) WHERE number = 2")
-            #expect(throws: StoreOpenError.self) { try SQLiteStore.open(directory: shop.directory, rendering: Shop.rendering) }
+            #expect(throws: StoreOpenError.self) {
+                try SQLiteStore.open(directory: shop.directory, rendering: Shop.rendering)
+            }
             let sha256 = Hexadecimal.text(SHA256.digest(Migration.all[1].sql))
-            try shop.sqlite("UPDATE migrations SET sha256 = x'\(String(decoding: sha256, as: UTF8.self))' WHERE number = 2")
-        } then: { try await $0.reopened() }
+            try shop.sqlite(
+                "UPDATE migrations SET sha256 = x'\(String(decoding: sha256, as: UTF8.self))' WHERE number = 2")
+        } then: {
+            try await $0.reopened()
+        }
     }
 
     @Test func `an older schema is brought up to date, and a copy of it kept`() async throws {
@@ -79,7 +88,9 @@ import Testing
         let database = try Database(path: path, role: .writer)
         try database.beginWriting(.full)
         let bad = Migration(number: 6, name: "bad", sql: Array("CREATE TABLE half (a) STRICT; NONSENSE".utf8))
-        #expect(throws: (any Error).self) { try Schema.migrate(database, path: path, migrations: Migration.all + [bad]) }
+        #expect(throws: (any Error).self) {
+            try Schema.migrate(database, path: path, migrations: Migration.all + [bad])
+        }
         #expect(try database.version == 5)
         #expect(try database.one("SELECT count(*) FROM sqlite_schema WHERE name = 'half'") { $0.int() } == 0)
     }
@@ -89,7 +100,8 @@ import Testing
             #expect(shop.store.boot == 1)
             let task = try await shop.submit(shop.task())
             _ = try await shop.store.apply(
-                .began(shop.attempt(boot: shop.store.boot)), to: .init(task: task.id, slot: 0, attempt: nil), at: Shop.start)
+                .began(shop.attempt(boot: shop.store.boot)), to: .init(task: task.id, slot: 0, attempt: nil),
+                at: Shop.start)
             #expect(try await shop.store.orphans(before: shop.store.boot, limit: 9).isEmpty)
         } then: { shop in
             let again = try await shop.reopened()
@@ -103,13 +115,16 @@ import Testing
         try await Shop.with { shop in
             let store = shop.store
             let loose = try await store.readers.read { database in
-                try database.all("SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0") { $0.text() }
+                try database.all(
+                    "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND strict = 0"
+                ) { $0.text() }
             }
             #expect(loose.filter { !$0.hasPrefix("sqlite_") }.isEmpty)
             let settings = try await store.writer.write { transaction in
                 let database = transaction.database
                 return [
-                    try database.one("PRAGMA journal_mode") { $0.text() }, try database.one("PRAGMA synchronous") { $0.text() },
+                    try database.one("PRAGMA journal_mode") { $0.text() },
+                    try database.one("PRAGMA synchronous") { $0.text() },
                     try database.one("PRAGMA foreign_keys") { $0.text() },
                     try database.one("PRAGMA recursive_triggers") { $0.text() },
                     try database.one("PRAGMA mmap_size") { $0.text() },
@@ -117,12 +132,15 @@ import Testing
                 ]
             }
             #expect(settings == ["wal", "2", "1", "1", "0", "0"])
-            await #expect(throws: StoreError.self) { try await store.readers.read { try $0.execute("DELETE FROM meta") } }
+            await #expect(throws: StoreError.self) {
+                try await store.readers.read { try $0.execute("DELETE FROM meta") }
+            }
         }
     }
 
     @Test(arguments: [
-        (3_006_999, false), (3_007_000, true), (3_040_001, true), (3_044_005, true), (3_044_006, false), (3_045_000, true),
+        (3_006_999, false), (3_007_000, true), (3_040_001, true), (3_044_005, true), (3_044_006, false),
+        (3_045_000, true),
         (3_050_006, true), (3_050_007, false), (3_051_002, true), (3_051_003, false), (3_053_000, false),
     ])
     func `which versions have the WAL-reset bug`(version: Int, has: Bool) {

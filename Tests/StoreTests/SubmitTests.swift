@@ -49,7 +49,9 @@ import Testing
         }
     }
 
-    @Test func `fault 34: a submit that could not be paid leaves nothing, and its key works after a top-up`() async throws {
+    @Test func `fault 34: a submit that could not be paid leaves nothing, and its key works after a top-up`()
+        async throws
+    {
         try await Shop.with(credits: 29) { shop in
             let submission = shop.submission(shop.task(), key: "k")
             guard case .insufficient(required: 30, balance: 29) = try await shop.store.submit(submission) else {
@@ -113,7 +115,8 @@ import Testing
             }
             #expect(tasks.count == 10)
             let failure = Failure(code: "canceled", message: "by you")
-            _ = try await shop.store.cancel(try #require(tasks.first), account: shop.account, failure: failure, at: Shop.start)
+            _ = try await shop.store.cancel(
+                try #require(tasks.first), account: shop.account, failure: failure, at: Shop.start)
             guard case .created = try await shop.store.submit(shop.submission(shop.task(), spendCap: 300)) else {
                 throw Unexpected("the refund does not count")
             }

@@ -266,8 +266,9 @@ class Gateway:
 
     def cli(self, *words: str, check: bool = True, env: dict[str, str] | None = None) -> subprocess.CompletedProcess:
         """Runs a command on this data directory, whether the gateway runs or not."""
+        at = words.index("--") if "--" in words else len(words)
         run = subprocess.run(
-            [str(binary()), *words, "--config", str(self.config_path)],
+            [str(binary()), *words[:at], "--config", str(self.config_path), *words[at:]],
             capture_output=True,
             text=True,
             timeout=60,

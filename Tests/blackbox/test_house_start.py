@@ -1,10 +1,13 @@
 """The house: it starts, says where, stops, and guards its data directory."""
 
+import http.client
 import json
 import os
 import signal
+import socket
 import stat
 import subprocess
+import tempfile
 
 import httpx
 
@@ -71,3 +74,25 @@ def test_a_second_signal_ends_it_at_once():
             g.signal(signal.SIGTERM)
             g.signal(signal.SIGINT)
             assert g.process.wait(10) in (0, 130)
+
+
+def test_a_disk_without_room_refuses_new_work_and_says_so():
+    with Gateway(config={"assets": {"reserve_bytes": 1 << 60}}) as g:
+        answer = g.post("/v1/3d-models/trellis2/generate/", json={"image": data_uri()})
+        assert answer.status_code == 503 and answer.json()["error"]["request_id"], answer.text
+        assert g.get("/v1/wallet/").json()["held"] == 0
+        ready = g.get("/readyz")
+        assert ready.status_code == 503
+        assert [problem["check"] for problem in ready.json()["problems"]] == ["disk"]
+
+
+def test_a_gateway_on_a_unix_socket():
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:
+        path = f"{folder}/g.sock"
+        with Gateway(config={"listen": ["127.0.0.1:0", f"unix:{path}"]}) as g:
+            connection = http.client.HTTPConnection("localhost")
+            connection.sock = socket.socket(socket.AF_UNIX)
+            connection.sock.connect(path)
+            connection.request("GET", "/v1/wallet/", headers={"Authorization": f"Bearer {g.key}"})
+            assert connection.getresponse().status == 200
+            assert stat.S_IMODE(os.stat(path).st_mode) == 0o660

@@ -20,23 +20,28 @@ struct StatusHandler: HTTPHandler {
     let fileSize: Int64
     let routes = ["/v1/generation-request/{id}/status/", "/big.bin"]
 
+    /// The id in `/v1/generation-request/{id}/status/`.
+    private static func taskID(_ path: UnsafeBufferPointer<UInt8>) -> String? {
+        guard path.count == 67, path[..<23].elementsEqual("/v1/generation-request/".utf8),
+            path[59...].elementsEqual("/status/".utf8)
+        else { return nil }
+        return String(decoding: UnsafeBufferPointer(rebasing: path[23..<59]), as: UTF8.self)
+    }
+
     func respond(to request: HTTPRequest, reply: Reply) -> HTTPResponse? {
-        let path = request.target.path
-        if path == "/big.bin" {
+        if request.path == "/big.bin" {
             let version = FileSelection.Version(size: fileSize, etag: "\"big\"")
             var response = FileSelection(request, of: version).response(path: file, of: version)
             response.route = Route(rawValue: 1)
             return response
         }
-        guard request.method == .get, path.hasPrefix("/v1/generation-request/"), path.hasSuffix("/status/") else {
+        guard request.method == .get, let id = request.target.withPath(Self.taskID) else {
             return .text("not found\n", status: .notFound)
         }
         guard let key = request.headers["Authorization"], keys[key] != nil else {
             return .text("who are you\n", status: .unauthorized)
         }
-        guard let task = tasks[String(path.utf8.dropFirst(23).dropLast(8)) ?? ""] else {
-            return .text("no such task\n", status: .notFound)
-        }
+        guard let task = tasks[id] else { return .text("no such task\n", status: .notFound) }
         var json = JSONWriter(reserving: 384)
         json.object {
             $0.member("status", task.status)

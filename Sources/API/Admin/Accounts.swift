@@ -48,7 +48,7 @@ extension API {
     @Sendable func listAccounts(_ call: Call) async throws(Refusal) -> HTTPResponse {
         var query = QueryFields(call.request)
         let limit = query.integer("limit", 1...500) ?? 100
-        let cursor = query.text("cursor")
+        let cursor = query.cursor()
         try query.check()
         let page = try await askPage { () async throws(StoreError) in
             try await store.accounts(cursor: cursor, limit: limit)
@@ -122,10 +122,10 @@ extension API {
 }
 
 extension Fields {
-    /// An amount of credits: a whole number written as one. Money takes no `1e3` and no `5.0`.
+    /// An amount of credits: a whole number, and one that no client can misread.
     mutating func credits(_ name: String, from least: Int64 = 0) -> Credits? {
         guard let value = value(name) else { return nil }
-        guard let amount = value.integer, (least...Credits.limit).contains(amount) else {
+        guard let amount = Self.whole(value), (least...Credits.limit).contains(amount) else {
             let given = FieldFault(name, "", value: value).value?.description ?? "nothing"
             fault(
                 FieldFault(

@@ -110,7 +110,7 @@ extension API {
     @Sendable func readAudit(_ call: Call) async throws(Refusal) -> HTTPResponse {
         var query = QueryFields(call.request)
         let limit = query.integer("limit", 1...500) ?? 100
-        let cursor = query.text("cursor")
+        let cursor = query.cursor()
         try query.check()
         let page = try await askPage { () async throws(StoreError) in
             try await store.audit(cursor: cursor, limit: limit)
@@ -157,7 +157,6 @@ extension API {
         }
         let actor = call.actor
         try await ask { () async throws(StoreError) in try await store.endReconciliation(by: actor, now: call.now) }
-        around.wake()
         return Self.said("Released: work goes on.")
     }
 }

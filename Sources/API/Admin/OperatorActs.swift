@@ -10,12 +10,6 @@ package struct OperatorActs: Sendable {
     package var test: @Sendable (ProviderID) async -> Result<ProviderTest, ActRefusal> = { _ in .failure(.notHere) }
     /// Tells routing that a provider was turned on or off.
     package var providerChanged: @Sendable (ProviderID, _ isEnabled: Bool) -> Void = { _, _ in }
-    /// Puts a task that waits before its next step to the front of its loop.
-    package var retry: @Sendable (TaskID) async -> Result<String, ActRefusal> = { _ in .failure(.notHere) }
-    /// Decides what the machine may not: whether an unknown outcome was bought.
-    package var resolve: @Sendable (TaskID, Resolution) async -> Result<String, ActRefusal> = { _, _ in
-        .failure(.notHere)
-    }
 
     package init() {}
 }
@@ -26,14 +20,6 @@ package enum ActRefusal: Error, Hashable, Sendable {
     case notHere
     case notFound(String)
     case refused(String)
-}
-
-/// What became of a job whose fate nobody knows.
-package enum Resolution: String, Sendable, CaseIterable {
-    /// It was not bought: send it again.
-    case resubmit
-    /// Give up: the task fails and the credits come back.
-    case fail
 }
 
 package struct ProviderTest: Hashable, Sendable {

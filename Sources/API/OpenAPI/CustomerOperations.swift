@@ -43,9 +43,9 @@ extension Operation {
         Each event is named `status`, has the task's `sequence` as its id and the status body as its data. The \
         stream ends after the final one. A client that reconnects sends Last-Event-ID and is told where things stand.
         """,
-        headers: [Item("Last-Event-ID", #"{"type":"string","pattern":"^[0-9]{1,15}$"}"#, "The last id seen.")],
+        headers: [Item("Last-Event-ID", #"{"type":"string"}"#, "The last id seen. Anything else counts as none.")],
         success: [
-            .other("text/event-stream", "The events."),
+            .events("The events; the status body is their data."),
             .empty("The task has ended and Last-Event-ID has seen the end."),
         ])
 
@@ -67,7 +67,7 @@ extension Operation {
         "readWallet", "Wallet", "Credits to spend, held and spent", success: [.json("Wallet", "The wallet.")])
 
     static let readLedger = Operation(
-        "readLedger", "Wallet", "Your postings, newest first", query: [.cursor, .limit],
+        "readLedger", "Wallet", "Your postings, newest first", query: [.numberedCursor, .limit],
         success: [.json("PostingPage", "One page.")])
 
     static let readStudioWallet = Operation(

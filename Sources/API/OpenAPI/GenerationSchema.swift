@@ -18,7 +18,15 @@ struct GenerationSchema {
         json.member("additionalProperties", false)
         json.member("description", "Exactly one of image and image_url. null counts as absent.")
         json.array("oneOf") { json in
-            for name in ["image", "image_url"] { json.object { $0.array("required") { $0.string(name) } } }
+            for (name, other) in [("image", "image_url"), ("image_url", "image")] {
+                json.object { json in
+                    json.array("required") { $0.string(name) }
+                    json.object("properties") { json in
+                        json.object(name) { $0.member("type", "string") }
+                        json.object(other) { $0.member("type", "null") }
+                    }
+                }
+            }
         }
         json.object("properties") { json in
             for parameter in Parameter.allCases { json.object(parameter.rawValue) { write(parameter, to: &$0) } }
@@ -37,7 +45,7 @@ struct GenerationSchema {
         json.member("description", Self.words(for: parameter))
         switch parameter.kind {
         case .picture:
-            json.member("type", "string")
+            Self.orNull("string", to: &json)
             json.member("format", parameter == .image ? "picture" : "uri")
             json.member("minLength", 1)
         case .choice(let choices):
@@ -46,21 +54,34 @@ struct GenerationSchema {
                     json.string(String(choice))
                     json.integer(choice)
                 }
+                json.null()
             }
-        case .word(let words): json.array("enum") { for word in words { $0.string(word) } }
+        case .word(let words):
+            json.array("enum") { json in
+                for word in words { json.string(word) }
+                json.null()
+            }
         case .integer(let range):
-            json.member("type", "integer")
+            Self.orNull("integer", to: &json)
             json.member("minimum", range.lowerBound)
             json.member("maximum", range.upperBound)
         case .number(let range):
-            json.member("type", "number")
+            Self.orNull("number", to: &json)
             json.member("minimum", ParameterValue.number(range.lowerBound).json)
             json.member("maximum", ParameterValue.number(range.upperBound).json)
-        case .flag: json.member("type", "boolean")
+        case .flag: Self.orNull("boolean", to: &json)
         }
         guard let standard = parameter.standard else { return }
         // The seed writes the resolution in quotes.
         json.member("default", parameter == .resolution ? .string(standard.description) : standard.json)
+    }
+
+    /// null is the same as absent.
+    private static func orNull(_ type: String, to json: inout JSONWriter) {
+        json.array("type") {
+            $0.string(type)
+            $0.string("null")
+        }
     }
 
     private var extensions: [(String, String)] {
@@ -70,42 +91,48 @@ struct GenerationSchema {
         return [
             (
                 "provider",
-                #"{"description":"auto, one provider, or a list in order of preference.","default":"auto","anyOf":[{"enum":[\#(any)]},{"type":"array","minItems":1,"maxItems":16,"items":{\#(list)}}]}"#
+                #"{"description":"auto, one provider, or a list in order of preference.","default":"auto","anyOf":[{"enum":[\#(any),null]},{"type":"array","minItems":1,"maxItems":16,"items":{\#(list)}}]}"#
             ),
-            ("fallback", #"{"type":"boolean","description":"On a provider's failure, try the next that fits."}"#),
+            (
+                "fallback",
+                #"{"type":["boolean","null"],"description":"On a provider's failure, try the next that fits."}"#
+            ),
             (
                 "on_unsupported",
-                #"{"type":"string","enum":["refuse","adjust"],"default":"refuse","description":"When no provider can take a value as it is: refuse, or use the nearest and say so in adjustments."}"#
+                #"{"enum":["refuse","adjust",null],"default":"refuse","description":"When no provider can take a value as it is: refuse, or use the nearest and say so in adjustments."}"#
             ),
             (
                 "webhook_url",
-                #"{"type":"string","format":"uri","maxLength":8192,"description":"Called once with the task's events."}"#
+                #"{"type":["string","null"],"format":"uri","maxLength":8192,"description":"Called once with the task's events."}"#
             ),
             (
                 "upload_url",
-                #"{"type":"string","format":"uri","maxLength":8192,"description":"A presigned address the GLB is PUT to."}"#
+                #"{"type":["string","null"],"format":"uri","maxLength":8192,"description":"A presigned address the GLB is PUT to."}"#
             ),
             (
                 "response_format",
-                #"{"type":"string","enum":["url","b64_json"],"default":"url","description":"Whether status carries an address or the model itself."}"#
+                #"{"enum":["url","b64_json",null],"default":"url","description":"Whether status carries an address or the model itself."}"#
             ),
             (
                 "ttl",
-                #"{"type":"integer","minimum":60,"maximum":\#(longestTTL),"description":"Seconds the result is kept."}"#
+                #"{"type":["integer","null"],"minimum":60,"maximum":\#(longestTTL),"description":"Seconds the result is kept."}"#
             ),
-            ("include_cost", #"{"type":"boolean","default":false,"description":"Adds the credits' fate to status."}"#),
+            (
+                "include_cost",
+                #"{"type":["boolean","null"],"default":false,"description":"Adds the credits' fate to status."}"#
+            ),
             (
                 "metadata",
-                #"{"type":"object","maxProperties":16,"propertyNames":{"minLength":1,"maxLength":64},"additionalProperties":{"type":"string","maxLength":512},"description":"Echoed in status, lists and webhooks."}"#
+                #"{"type":["object","null"],"maxProperties":16,"propertyNames":{"minLength":1,"maxLength":64},"additionalProperties":{"type":"string","maxLength":512},"description":"Echoed in status, lists and webhooks."}"#
             ),
-            ("priority", #"{"type":"string","enum":["normal","low"],"default":"normal"}"#),
+            ("priority", #"{"enum":["normal","low",null],"default":"normal"}"#),
             (
                 "cancel_after",
-                #"{"type":"integer","minimum":1,"maximum":\#(deadline),"description":"Seconds until the gateway gives up."}"#
+                #"{"type":["integer","null"],"minimum":1,"maximum":\#(deadline),"description":"Seconds until the gateway gives up."}"#
             ),
             (
                 "start_within",
-                #"{"type":"integer","minimum":1,"maximum":\#(deadline),"description":"Seconds until a provider must have started."}"#
+                #"{"type":["integer","null"],"minimum":1,"maximum":\#(deadline),"description":"Seconds until a provider must have started."}"#
             ),
         ]
     }

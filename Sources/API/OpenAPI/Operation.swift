@@ -29,6 +29,16 @@ struct Operation: Sendable {
                 status: status, words: words, contentType: contentType, schema: #"{"type":"string"}"#, headers: headers)
         }
 
+        /// Server-sent events, as a reader has them: name, id and data.
+        static func events(_ words: String) -> Success {
+            Success(
+                status: 200, words: words, contentType: "text/event-stream",
+                schema: """
+                    {"type":"object","required":["data"],"properties":{"event":{"type":"string","enum":["status"]},
+                    "id":{"type":"string"},"data":{"type":"string"}}}
+                    """, headers: [])
+        }
+
         static func empty(_ words: String, status: Int = 204) -> Success {
             Success(status: status, words: words, contentType: nil, schema: nil, headers: [])
         }
@@ -67,20 +77,22 @@ extension Operation.Item {
     static let longLimit = Operation.Item(
         "limit", #"{"type":"integer","minimum":1,"maximum":500,"default":100}"#, "Items a page.")
     static let cursor = Operation.Item(
-        "cursor", #"{"type":"string","maxLength":512}"#, "next_cursor of the page before. Any other text is refused.")
-    static let status = Operation.Item(
-        "status",
-        #"{"type":"string","enum":["PENDING","IN_PROGRESS","FINISHED","FAILED","queued","submitting","unknown","running","fetching","finished","failed","canceled","expired"]}"#,
-        "Only tasks that stand so: a public word or an exact state.")
+        "cursor", #"{"type":"string","anyOf":[{"format":"uuid"},{"const":""}]}"#, "next_cursor of the page before.")
+    static let numberedCursor = Operation.Item(
+        "cursor", #"{"type":"string","pattern":"^[0-9]{0,18}$"}"#, "next_cursor of the page before.")
+    static let status = Operation.Item("status", states, "Only tasks that stand so: a public word or an exact state.")
+    static let state = Operation.Item("state", states, "The same as status.")
+    private static let states =
+        #"{"type":"string","enum":["PENDING","IN_PROGRESS","FINISHED","FAILED","queued","submitting","unknown","running","fetching","finished","failed","canceled","expired"]}"#
     static let provider = Operation.Item(
-        "provider", #"{"type":"string","maxLength":64}"#, "Only tasks of this provider.")
+        "provider", #"{"type":"string","minLength":1,"maxLength":64}"#, "Only tasks of this provider.")
     static let since = Operation.Item(
         "since", #"{"type":"string","format":"date-time"}"#, "Only tasks created at or after this time.")
     static let idempotencyKey = Operation.Item(
-        "Idempotency-Key", #"{"type":"string","minLength":1,"maxLength":255,"pattern":"^[A-Za-z0-9._:-]+$"}"#,
+        "Idempotency-Key", #"{"type":"string","minLength":1,"maxLength":255}"#,
         "Makes a retry safe: the same key with the same fields answers the first result and charges nothing.")
     static let prefer = Operation.Item(
-        "Prefer", #"{"type":"string","pattern":"^wait=[1-9][0-9]?$"}"#,
+        "Prefer", #"{"type":"string"}"#,
         "wait=SECONDS (at most 60): answer with the final status if it comes in time.")
     static let webhookURL = Operation.Item(
         "X-Webhook-URL", #"{"type":"string","format":"uri","maxLength":8192}"#, "The same as the field webhook_url.")

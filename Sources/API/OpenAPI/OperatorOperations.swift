@@ -46,7 +46,7 @@ extension Operation {
         "showWallet", tag, "An account's wallet", success: [.json("Wallet", "The wallet.")])
 
     static let showLedger = Operation(
-        "showLedger", tag, "An account's postings, newest first", query: [.cursor, .limit],
+        "showLedger", tag, "An account's postings, newest first", query: [.numberedCursor, .limit],
         success: [.json("PostingPage", "One page.")])
 
     static let verifyLedger = Operation(
@@ -60,8 +60,9 @@ extension Operation {
     static let searchTasks = Operation(
         "searchTasks", tag, "Tasks of all accounts",
         query: [
-            Item("account", #"{"type":"string"}"#, "Only this account's, by id or name."), .status, .provider, .since,
-            Item("state", #"{"type":"string"}"#, "The same as status."), .cursor, .limit,
+            Item("account", #"{"type":"string","minLength":1}"#, "Only this account's, by id or name."), .status,
+            .provider, .since,
+            .state, .cursor, .limit,
         ], success: [.json("Page", "One page.")])
 
     static let showTask = Operation(
@@ -77,7 +78,7 @@ extension Operation {
 
     static let resolveTask = Operation(
         "resolveTask", tag, "Decide about an unknown outcome",
-        "`resubmit`: it was not bought, send it again. `fail`: give up and give the credits back.",
+        "`resubmit`: it was not bought, send it again. `fail`: give up and give the credits back. Look there first.",
         request: "Resolution", success: [.json("Message", "Done.")], errors: [409])
 
     static let surveyWebhooks = Operation(
@@ -111,7 +112,7 @@ extension Operation {
         ], success: [.json("Page", "All rows.")])
 
     static let readAudit = Operation(
-        "readAudit", tag, "Every admin act, newest first", query: [.cursor, .longLimit],
+        "readAudit", tag, "Every admin act, newest first", query: [.numberedCursor, .longLimit],
         success: [.json("Page", "One page.")])
 
     static let backUp = Operation(

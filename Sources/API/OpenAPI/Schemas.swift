@@ -205,7 +205,7 @@ enum Schemas {
                 """
                 {"type":"object","required":["name"],"additionalProperties":false,"properties":{
                 "name":{"type":"string","minLength":1,"maxLength":64},
-                "credits":{"type":"integer","minimum":0,"maximum":9007199254740991}}}
+                "credits":{"type":["integer","null"],"minimum":0,"maximum":9007199254740991}}}
                 """
             ),
             (
@@ -232,18 +232,18 @@ enum Schemas {
                 {"type":"object","additionalProperties":false,"properties":{
                 "requests_per_minute":{"type":["integer","null"],"minimum":1,"maximum":1000000},
                 "concurrent_tasks":{"type":["integer","null"],"minimum":0,"maximum":1000000},
-                "low_balance":{"type":["integer","null"],"minimum":0},
-                "providers":{"type":["array","null"],"items":{"type":"string"}},"disabled":{"type":"boolean"}}}
+                "low_balance":{"type":["integer","null"],"minimum":0,"maximum":9007199254740991},
+                "providers":{"type":["array","null"],"items":{"type":"string"}},"disabled":{"type":["boolean","null"]}}}
                 """
             ),
             (
                 "NewKey",
                 """
                 {"type":"object","additionalProperties":false,"properties":{
-                "scope":{"type":"string","enum":["user","read","admin"],"default":"user"},
-                "label":{"type":"string","maxLength":128},
-                "expires_in":{"type":"integer","minimum":1,"maximum":316224000},
-                "spend_cap":{"type":"integer","minimum":1}}}
+                "scope":{"enum":["user","read","admin",null],"default":"user"},
+                "label":{"type":["string","null"],"maxLength":128},
+                "expires_in":{"type":["integer","null"],"minimum":1,"maximum":316224000},
+                "spend_cap":{"type":["integer","null"],"minimum":1,"maximum":9007199254740991}}}
                 """
             ),
             (
@@ -258,7 +258,7 @@ enum Schemas {
                 "Rotation",
                 """
                 {"type":"object","additionalProperties":false,"properties":{
-                "overlap_seconds":{"type":"integer","minimum":0,"maximum":604800,"default":86400}}}
+                "overlap_seconds":{"type":["integer","null"],"minimum":0,"maximum":604800,"default":86400}}}
                 """
             ),
             (
@@ -273,7 +273,8 @@ enum Schemas {
                 "CreditAdjustment",
                 """
                 {"type":"object","required":["amount","reason"],"additionalProperties":false,"properties":{
-                "amount":{"type":"integer","not":{"const":0}},"reason":{"type":"string","minLength":1,"maxLength":255}}}
+                "amount":{"anyOf":[{"type":"integer","minimum":1,"maximum":9007199254740991},
+                {"type":"integer","minimum":-9007199254740991,"maximum":-1}]},"reason":{"type":"string","minLength":1,"maxLength":255}}}
                 """
             ),
             (
@@ -296,8 +297,8 @@ enum Schemas {
                 "Replay",
                 """
                 {"type":"object","required":["endpoint"],"additionalProperties":false,"properties":{
-                "endpoint":{"type":"string","format":"uuid"},"since":{"type":"string","format":"date-time"},
-                "until":{"type":"string","format":"date-time"}}}
+                "endpoint":{"type":"string","format":"uuid"},"since":{"type":["string","null"],"format":"date-time"},
+                "until":{"type":["string","null"],"format":"date-time"}}}
                 """
             ),
             (

@@ -1,6 +1,6 @@
 extension Schemas {
     private static let settings = """
-        "description":{"type":"string","maxLength":500},
+        "description":{"type":["string","null"],"maxLength":500},
         "events":{"type":["array","null"],"items":{"type":"string","enum":["task.started","task.finished","task.failed",
         "task.canceled","wallet.low","endpoint.disabled"]},"description":"None or an empty list: all of them."},
         "headers":{"type":["object","null"],"maxProperties":10,"additionalProperties":{"type":"string","maxLength":1024}},
@@ -15,7 +15,7 @@ extension Schemas {
             """
             {"type":"object","required":["url"],"additionalProperties":false,"properties":{
             "url":{"type":"string","format":"uri","minLength":1,"maxLength":2048},
-            "scheme":{"type":"string","enum":["hmac","ed25519"],"default":"hmac"},\(settings)},
+            "scheme":{"enum":["hmac","ed25519",null],"default":"hmac"},\(settings)},
             "example":{"url":"https://hooks.example.com/trellis","events":["task.finished","task.failed"]}}
             """
         ),
@@ -23,7 +23,7 @@ extension Schemas {
             "WebhookEndpointChange",
             """
             {"type":"object","additionalProperties":false,"properties":{
-            "url":{"type":"string","format":"uri","minLength":1,"maxLength":2048},\(settings)}}
+            "url":{"type":["string","null"],"format":"uri","minLength":1,"maxLength":2048},\(settings)}}
             """
         ),
         (
@@ -44,8 +44,8 @@ extension Schemas {
             "SecretRotation",
             """
             {"type":"object","additionalProperties":false,"properties":{
-            "overlap_seconds":{"type":"integer","minimum":0,"maximum":604800,"default":86400},
-            "scheme":{"type":"string","enum":["hmac","ed25519"],"default":"hmac"}}}
+            "overlap_seconds":{"type":["integer","null"],"minimum":0,"maximum":604800,"default":86400},
+            "scheme":{"enum":["hmac","ed25519",null],"default":"hmac"}}}
             """
         ),
         ("WebhookSecret", #"{"type":"object","required":["secret"],"properties":{"secret":{"type":"string"}}}"#),

@@ -40,6 +40,11 @@ extension House {
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
         }
+        around.isFull = { [weak self] in
+            guard let self else { return true }
+            let (assets, directory) = change { ($0.configuration.assets, $0.configuration.dataDirectory) }
+            return Room(assets, directory: directory, usedBytes: files.usedBytes).objection != nil
+        }
         around.problems = { [weak self] in self?.readiness().problems ?? [] }
         around.metrics = { [weak self] in self?.metrics().bytes ?? [] }
         around.report = { message, request in log(.error, message, request: request) }

@@ -22,7 +22,6 @@ package struct Configuration: Sendable {
     package internal(set) var assets = Assets()
     package internal(set) var inputs = Inputs()
     package internal(set) var prices = PriceTable(rows: [:], thumbnail: 0)
-    package internal(set) var lowBalance: Credits = 0
     package internal(set) var idempotency = Idempotency()
     package internal(set) var adminListen: [String] = []
     package internal(set) var metrics = Metrics()
@@ -40,7 +39,7 @@ package struct Configuration: Sendable {
     package internal(set) var file: String?
 
     package struct FirstRun: Hashable, Sendable {
-        /// nil: only without a configuration file.
+        /// nil: only without a configuration file, and with the sandbox alone.
         package var isEnabled: Bool?
         package var account = ""
         package var credits: Credits = 0

@@ -16,6 +16,6 @@ extension Secret {
 
     private static let placeholders = [
         "changeme", "change-me", "change_me", "your-key", "your_key", "yourkey", "your-api", "your_api", "api-key-here",
-        "api_key_here", "insert", "placeholder", "example", "<", "xxxx", "todo",
+        "api_key_here", "insert", "placeholder", "example", "<",
     ]
 }

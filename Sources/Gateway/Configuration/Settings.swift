@@ -95,7 +95,6 @@ extension Setting {
         whole("limits.bodies_in_memory_bytes", 1 << 20...1 << 40, restart: true) {
             $0.limits.bodiesInMemoryBytes = $1
         },
-        credits("accounts.low_balance") { $0.lowBalance = $1 },
         flag("idempotency.required") { $0.idempotency.isRequired = $1 },
         seconds("idempotency.retention", 60...longest) { $0.idempotency.retention = $1 },
         texts("cors.origins", .origin) { $0.corsOrigins = $1 },

@@ -11,7 +11,7 @@ struct FirstRun {
 
     /// Makes the account if there is none at all and the configuration lets it; answers what to print, once.
     func prepare(now: Instant) async throws(StoreError) -> String? {
-        guard configuration.firstRun.isEnabled ?? (configuration.file == nil) else { return nil }
+        guard configuration.firstRun.isEnabled ?? isTrial else { return nil }
         guard try await store.accounts(cursor: nil, limit: 1).items.isEmpty else { return nil }
         let account = try await store.createAccount(named: configuration.firstRun.account, limits: .init(), now: now)
         if configuration.firstRun.credits > 0 {
@@ -21,6 +21,12 @@ struct FirstRun {
         let made = try await store.createKey(
             for: account.id, scope: .user, label: "first run", expiresAt: nil, spendCap: nil, now: now)
         return text(account: account.name, key: made.token)
+    }
+
+    /// Nobody has configured anything that costs money: credits may be given away.
+    private var isTrial: Bool {
+        configuration.file == nil
+            && !Configuration.providerIDs.contains { $0 != .sandbox && configuration.isEnabled($0) }
     }
 
     /// The three lines work as they are in any POSIX shell with curl: the first keeps the task's id for the others.

@@ -1,7 +1,5 @@
 import API
 import Domain
-import Files
-import Glibc
 import Store
 import Work
 
@@ -20,31 +18,13 @@ struct Readiness {
         if isDraining { problems.append(Problem("draining", "the gateway is stopping")) }
         if let paused = health.paused { problems.append(Problem("ledger", "paid work is refused: \(paused)")) }
         if let reconciling { problems.append(Problem("store", reconciling)) }
-        if let disk { problems.append(Problem("disk", disk)) }
+        let room = Room(configuration.assets, directory: configuration.dataDirectory, usedBytes: assetBytes)
+        if let objection = room.objection { problems.append(Problem("disk", objection)) }
         if !standings.values.contains(where: \.isOn) {
             problems.append(Problem("providers", "no provider is enabled"))
         } else if !standings.values.contains(where: { $0.isOn && $0.door.obstacle(at: now) == nil }) {
             problems.append(Problem("providers", "every enabled provider keeps failing; see `providers list`"))
         }
         return problems
-    }
-
-    private var disk: String? {
-        let quota = Int64(configuration.assets.quotaBytes)
-        if assetBytes >= quota {
-            return "pictures and models take \(assetBytes) of assets.quota_bytes = \(quota) bytes"
-        }
-        guard let free = Self.freeBytes(configuration.dataDirectory), free < configuration.assets.reserveBytes else {
-            return nil
-        }
-        return "\(free) bytes are free on the disk of \(configuration.dataDirectory), less than "
-            + "assets.reserve_bytes = \(configuration.assets.reserveBytes)"
-    }
-
-    /// What an ordinary process may still write there.
-    static func freeBytes(_ directory: String) -> Int64? {
-        var facts = statvfs()
-        guard statvfs(directory, &facts) == 0 else { return nil }
-        return Int64(facts.f_bavail) * Int64(facts.f_frsize)
     }
 }

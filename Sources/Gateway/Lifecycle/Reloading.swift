@@ -16,6 +16,7 @@ extension House {
         log.setLevel(new.logging.level)
         log.setRedactor(Redactor(new.secrets))
         sandbox.setDuration(new.sandbox.duration)
+        rules.policy = policy
         work.configure(new.back, desks: desks.all(new, policy: policy))
         courier.configure(Self.webhookPolicy(new, listeners))
         let (sender, settings) = (sender, new.sender)

@@ -2,7 +2,7 @@ import Domain
 import Glibc
 import Migrations
 
-/// Brings a database to the newest schema: each migration in one transaction, known by its checksum.
+/// Brings a database to the newest schema: all that is missing in one transaction, each known by its checksum.
 enum Schema {
     static func refuseNewer(_ database: Database, path: String, migrations: [Migration] = Migration.all) throws {
         let (found, known) = (try database.version, migrations.last?.number ?? 0)
@@ -15,27 +15,28 @@ enum Schema {
         let missing = migrations.filter { $0.number > version }
         guard !missing.isEmpty else { return }
         if version > 0 { try keepCopy(database, path: path, version: version) }
-        for migration in missing {
-            try database.begin {
-                try database.execute(String(decoding: migration.sql, as: UTF8.self))
-                try database.execute(
-                    """
-                    CREATE TABLE IF NOT EXISTS migrations (
-                        number     INTEGER PRIMARY KEY,
-                        name       TEXT NOT NULL,
-                        sha256     BLOB NOT NULL CHECK (length(sha256) = 32),
-                        applied_at INTEGER NOT NULL
-                    ) STRICT
-                    """)
-                try database.run("INSERT INTO migrations (number, name, sha256, applied_at) VALUES (?, ?, ?, ?)") {
-                    $0.bind(migration.number)
-                    $0.bind(migration.name)
-                    $0.bind(SHA256.digest(migration.sql))
-                    $0.bind(Int64(time(nil)) * 1000)
-                }
-                try database.execute("PRAGMA user_version = \(migration.number)")
-            }
+        // All or none: a database is never left between two versions.
+        try database.begin { for migration in missing { try apply(migration, to: database) } }
+    }
+
+    private static func apply(_ migration: Migration, to database: Database) throws {
+        try database.execute(String(decoding: migration.sql, as: UTF8.self))
+        try database.execute(
+            """
+            CREATE TABLE IF NOT EXISTS migrations (
+                number     INTEGER PRIMARY KEY,
+                name       TEXT NOT NULL,
+                sha256     BLOB NOT NULL CHECK (length(sha256) = 32),
+                applied_at INTEGER NOT NULL
+            ) STRICT
+            """)
+        try database.run("INSERT INTO migrations (number, name, sha256, applied_at) VALUES (?, ?, ?, ?)") {
+            $0.bind(migration.number)
+            $0.bind(migration.name)
+            $0.bind(SHA256.digest(migration.sql))
+            $0.bind(Int64(time(nil)) * 1000)
         }
+        try database.execute("PRAGMA user_version = \(migration.number)")
     }
 
     private static func compareChecksums(_ database: Database, _ migrations: [Migration]) throws {

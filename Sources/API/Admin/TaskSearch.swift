@@ -4,9 +4,6 @@ import JSON
 import Store
 
 extension API {
-    static let administration =
-        adminAccounts + adminKeys + adminCredits + adminTasks + adminWebhooks + adminProviders + adminHouse
-
     static let adminTasks: [Endpoint] = [
         Endpoint(.get, "/admin/v1/tasks", .operating, .later(API.searchTasks), .searchTasks),
         Endpoint(.get, "/admin/v1/tasks/{id}", .operating, .later(API.showTask), .showTask),
@@ -56,26 +53,7 @@ extension API {
         return response
     }
 
-    @Sendable func retryTask(_ call: Call) async throws(Refusal) -> HTTPResponse {
-        let found = try await anyTask(call)
-        let words = try act(await around.acts.retry(found.task.id))
-        try await note(call, "tasks.retry", "task:\(found.task.id)", words)
-        return Self.said(words)
-    }
-
-    @Sendable func resolveTask(_ call: Call) async throws(Refusal) -> HTTPResponse {
-        let found = try await anyTask(call)
-        var fields = try Fields(call.request.body)
-        let action = fields.required("action") { $0.word("action", Resolution.self) }
-        fields.refuse(allBut: ["action"])
-        try fields.check()
-        guard let action else { throw .broken("a resolution without action passed its checks") }
-        let words = try act(await around.acts.resolve(found.task.id, action))
-        try await note(call, "tasks.resolve", "task:\(found.task.id)", "\(action.rawValue): \(words)")
-        return Self.said(words)
-    }
-
-    private func anyTask(_ call: Call) async throws(Refusal) -> RenderedTask {
+    func anyTask(_ call: Call) async throws(Refusal) -> RenderedTask {
         let id = try taskID(call)
         let task = try await ask { () async throws(StoreError) in try await store.task(id) }
         guard let task else { throw .notFound("task") }

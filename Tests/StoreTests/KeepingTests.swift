@@ -1,0 +1,151 @@
+import Domain
+import Glibc
+import Testing
+
+@testable import Store
+
+/// The janitor, backups, and what is only held in memory.
+@Suite struct KeepingTests {
+    private let day = Duration.seconds(86_400)
+
+    private func picture(_ sha256: String) -> GenerationRequest {
+        GenerationRequest(picture: .kept(.init(sha256: sha256, format: .png, byteCount: 1, width: 1, height: 1)))
+    }
+
+    @Test func `the janitor lets go of what is over, and of files nobody speaks of any more`() async throws {
+        try await Shop.with { shop in
+            let store = shop.store
+            let first = try await shop.submit(shop.task(request: picture("in1")))
+            let second = try await shop.submit(shop.task(at: Shop.start + day * 5, request: picture("in1")))
+            _ = try await store.submit(shop.submission(shop.task(at: Shop.start), key: "k", keptFor: day))
+            try await shop.finish(first.id, sha256: "out1", at: Shop.start)
+            try await shop.finish(second.id, sha256: "out2", at: Shop.start + day * 5)
+            #expect(try await store.keptFiles() == ["in1", "out1", "out2"])
+            let retention = Retention(finishedTasks: day * 3, events: day * 2, batch: 100)
+
+            let early = try await store.cleanUp(retention, now: Shop.start + day / 2)
+            #expect(early == CleanUp(files: [], tasks: 0, idempotencyKeys: 0, events: 0, more: false))
+
+            let middle = try await store.cleanUp(retention, now: Shop.start + day * 5)
+            #expect(middle.files == ["out1"], "the picture is still another task's")
+            #expect(middle.tasks == 1 && middle.events == 2)
+            #expect(middle.idempotencyKeys == 0, "its task is unfinished")
+            #expect(try await store.task(first.id) == nil)
+            #expect(store.recent(first.id) == nil)
+
+            let late = try await store.cleanUp(retention, now: Shop.start + day * 50)
+            #expect(late.files == ["in1", "out2"])
+            #expect(try await store.task(second.id) == nil)
+            #expect(try await store.ledger(of: shop.account, cursor: nil, limit: 99).items.count == 4, "money stays")
+        }
+    }
+
+    @Test func `the janitor works in batches, and says when there is more`() async throws {
+        try await Shop.with { shop in
+            for _ in 0..<10 { try await shop.finish(try await shop.submit(shop.task()).id) }
+            let retention = Retention(finishedTasks: .zero, events: .zero, batch: 4)
+            var (rounds, tasks, more) = (0, 0, true)
+            while more {
+                let done = try await shop.store.cleanUp(retention, now: Shop.start + day * 9)
+                #expect(done.tasks <= 4 && done.events <= 4)
+                (rounds, tasks, more) = (rounds + 1, tasks + done.tasks, done.more)
+            }
+            #expect(tasks == 10 && rounds >= 3)
+        }
+    }
+
+    @Test func `fault 54: a backup made under load is whole`() async throws {
+        try await Shop.with(credits: 100_000) { shop in
+            let copy = shop.directory + "/copy.db"
+            var before: Set<TaskID> = []
+            for _ in 0..<50 { before.insert(try await shop.submit(shop.task()).id) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 { group.addTask { for _ in 0..<50 { try await shop.submit(shop.task()) } } }
+                try await shop.store.backup(to: copy)
+                try await group.waitForAll()
+            }
+            let restored = Shop.temporaryDirectory()
+            defer { Shop.remove(restored) }
+            #expect(rename(copy, restored + "/gateway.db") == 0)
+            let again = try SQLiteStore.open(directory: restored, rendering: Shop.rendering)
+            #expect(try await again.verifyLedger(against: nil).violation == nil)
+            for task in before { #expect(try await again.task(task) != nil) }
+            await #expect(throws: StoreError.alreadyExists(shop.directory + "/gateway.db")) {
+                try await shop.store.backup(to: shop.directory + "/gateway.db")
+            }
+            await again.close()
+        }
+    }
+
+    @Test func `fault 55: a restored backup buys nothing until it is released`() async throws {
+        try await Shop.with { shop in
+            let queued = try await shop.submit(shop.task())
+            let working = try await shop.submit(shop.task(at: Shop.start + .seconds(1)))
+            let attempt = shop.attempt()
+            _ = try await shop.store.apply(
+                .began(attempt), to: .init(task: working.id, slot: 0, attempt: nil), at: Shop.start)
+            let restored = Shop.temporaryDirectory()
+            defer { Shop.remove(restored) }
+            try await shop.store.backup(to: restored + "/gateway.db")
+            let store = try SQLiteStore.open(directory: restored, rendering: Shop.rendering)
+            #expect(store.reconciling != nil && store.health.paused != nil)
+            #expect(try await store.queued(limit: 9, now: Shop.start + day).isEmpty)
+            await #expect(throws: StoreError.self) { try await store.submit(shop.submission(shop.task())) }
+            await #expect(throws: StoreError.self) {
+                try await store.apply(
+                    .began(shop.attempt()), to: .init(task: queued.id, slot: 0, attempt: nil), at: Shop.start)
+            }
+            // What is known to have ended can be settled meanwhile.
+            _ = try await store.apply(
+                .failed(.init(code: "x", message: "y"), nil), to: .init(task: working.id, slot: 0, attempt: attempt.id),
+                at: Shop.start)
+            try await store.endReconciliation(by: "ops", now: Shop.start)
+            #expect(try await store.queued(limit: 9, now: Shop.start + day).count == 1)
+            await store.close()
+            let again = try SQLiteStore.open(directory: restored, rendering: Shop.rendering)
+            #expect(again.reconciling == nil)
+            await again.close()
+        }
+    }
+
+    @Test func `the cache can be dropped at any time with no change in answers`() async throws {
+        var options = StoreOptions()
+        options.cachedTasks = 32
+        try await Shop.with(credits: 100_000, options: options) { shop in
+            var random = SeededNumbers(seed: 7)
+            var tasks: [TaskID] = []
+            for _ in 0..<100 { tasks.append(try await shop.submit(shop.task()).id) }
+            for round in 0..<300 {
+                let id = try #require(tasks.randomElement(using: &random))
+                if round.isMultiple(of: 7) { shop.store.dropCaches() }
+                let task = try #require(try await shop.store.task(id))
+                switch task.state {
+                case .queued:
+                    _ = try await shop.store.apply(
+                        .began(shop.attempt()), to: .init(task: id, slot: 0, attempt: nil), at: Shop.start)
+                case .submitting:
+                    _ = try await shop.store.apply(
+                        .ready(.init(id: "u")), to: .init(task: id, slot: 0, attempt: nil), at: Shop.start)
+                default:
+                    _ = try await shop.store.apply(
+                        .finished(Shop.files()), to: .init(task: id, slot: 0, attempt: nil), at: Shop.start)
+                }
+                let answer = try await shop.store.task(id)
+                let rows = try await shop.store.readers.read { try $0.task(id) }
+                #expect(answer == rows)
+            }
+            #expect(tasks.count { shop.store.recent($0) != nil } <= 32, "it is bounded")
+        }
+    }
+
+    @Test func `what is closed answers so`() async throws {
+        try await Shop.with { shop in
+            await shop.store.close()
+            await #expect(throws: StoreError.closed) { try await shop.store.submit(shop.submission(shop.task())) }
+            await #expect(throws: StoreError.closed) { try await shop.store.wallet(of: shop.account) }
+            #expect(Bytes.read(shop.directory + "/gateway.db-wal")?.count ?? 0 == 0, "the log was emptied")
+        } then: {
+            try await $0.reopened()
+        }
+    }
+}

@@ -1,0 +1,167 @@
+"""The command line, with a gateway running and without one."""
+
+import json
+import subprocess
+
+import pytest
+
+from gateway import Gateway, binary
+
+
+def run(*words: str, **rest) -> subprocess.CompletedProcess:
+    return subprocess.run([str(binary()), *words], capture_output=True, text=True, timeout=30, **rest)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 2, "usage: trellis-gateway COMMAND"),
+        (["--help"], 0, "usage: trellis-gateway COMMAND"),
+        (["version"], 0, "trellis-gateway "),
+        (["acounts", "list"], 2, 'did you mean "accounts"?'),
+        (["accounts"], 2, "accounts create, accounts list"),
+        (["accounts", "lst"], 2, 'did you mean "list"?'),
+        (["accounts", "create"], 2, "accounts create needs NAME"),
+        (["accounts", "create", "a", "b"], 2, 'takes no "b"'),
+        (["keys", "create"], 2, "needs --account NAME"),
+        (["keys", "create", "--account", "a", "--scope", "root"], 2, "--scope must be user, read or admin"),
+        (["credits", "grant", "1", "--acount", "a"], 2, "did you mean --account?"),
+        (["credits", "grant", "much", "--account", "a", "--reference", "r"], 2, "AMOUNT must be a whole number"),
+        (["help", "limits.body_bytes"], 0, "TRELLIS_LIMITS_BODY_BYTES"),
+        (["help", "limits.body_byte"], 2, "did you mean limits.body_bytes?"),
+        (["serve", "--config", "/nowhere.json5"], 1, "cannot read the configuration /nowhere.json5"),
+    ],
+)
+def test_what_is_not_understood_is_explained(words, code, said):
+    answer = run(*words)
+    assert answer.returncode == code, answer
+    assert said in answer.stdout + answer.stderr
+
+
+def test_every_command_explains_itself():
+    overview = run("--help").stdout
+    commands = [line.split("  ")[1] for line in overview.splitlines() if line.startswith("  ") and line[2] != " "]
+    assert len(commands) > 25
+    for command in commands:
+        answer = run(*command.split(), "--help")
+        assert answer.returncode == 0 and f"usage: trellis-gateway {command}" in answer.stdout, command
+
+
+def test_check_lists_five_mistakes_with_their_lines(tmp_path):
+    bad = tmp_path / "bad.json5"
+    bad.write_text(
+        '{\n listen: "nowhere",\n limits: { body_byte: 3, task_deadline: "soon" },\n'
+        ' providers: { fal: { enabled: true } },\n routing: { strategy: "cheepest" },\n}\n'
+    )
+    answer = run("check", "--config", str(bad), env={})
+    assert answer.returncode == 1
+    lines = answer.stderr.splitlines()
+    assert len(lines) == 6 and lines[-1] == "5 mistakes"
+    for place in ("bad.json5:2:2: listen", "3:12: limits.body_byte", "3:26: limits.task_deadline", "5:13: routing.strategy"):
+        assert any(place in line for line in lines), place
+    assert any("providers.fal.api_key" in line and "FAL_KEY" in line for line in lines)
+    mistakes = json.loads(run("check", "--config", str(bad), "--json", env={}).stdout)["mistakes"]
+    assert len(mistakes) == 5
+
+
+def test_check_prints_what_is_in_force_and_no_secret(tmp_path):
+    good = tmp_path / "good.json5"
+    good.write_text("{ providers: { fal: { enabled: true } }, polling: { scale: 0.5 } }")
+    environment = {"FAL_KEY": "k3y-of-many-letters", "TRELLIS_LIMITS_BODY_BYTES": "2048"}
+    answer = run("check", "--config", str(good), "--changed", "--json", env=environment)
+    assert answer.returncode == 0, answer.stderr
+    assert "k3y-of-many-letters" not in answer.stdout + answer.stderr
+    found = {s["key"]: (s["value"], s["origin"]) for s in json.loads(answer.stdout)["settings"]}
+    assert found["polling.scale"] == ("0.5", f"{good}:1")
+    assert found["limits.body_bytes"] == ("2048", "TRELLIS_LIMITS_BODY_BYTES")
+    full = run("check", "--config", str(good), "--json", env=environment)
+    assert '"providers.fal.api_key","value":"\\"***\\""' in full.stdout
+
+
+@pytest.fixture(params=["running", "stopped"])
+def house(request):
+    with Gateway(account=None) as g:
+        if request.param == "stopped":
+            assert g.stop() == 0
+        yield g
+
+
+def test_accounts_keys_and_credits_with_and_without_a_gateway(house):
+    made = json.loads(house.cli("accounts", "create", "shop", "--credits", "500", "--json").stdout)
+    assert made.keys() >= {"account_id", "name", "key"} and made["name"] == "shop"
+    key = json.loads(house.cli("keys", "create", "--account", "shop", "--scope", "read", "--json").stdout)
+    assert key["key"].startswith("tgr_") and key["id"]
+    house.cli("credits", "grant", "--account", "shop", "100", "--reference", "invoice-1")
+    house.cli("credits", "grant", "--account", "shop", "100", "--reference", "invoice-1")
+    assert json.loads(house.cli("credits", "balance", "--account", "shop", "--json").stdout)["balance"] == 600
+    house.cli("credits", "adjust", "--account", "shop", "-50", "--reason", "a mistake")
+    verified = json.loads(house.cli("credits", "verify", "--json").stdout)
+    assert verified["sums"] == {"issuer": -550, "wallets": 550, "escrow": 0, "revenue": 0}
+    assert house.cli("credits", "verify", "--head", verified["head"]).returncode == 0
+    assert house.cli("credits", "verify", "--head", "2:" + "0" * 64, check=False).returncode == 1
+    assert "shop" in house.cli("accounts", "list").stdout
+    rows = json.loads(house.cli("keys", "list", "--account", "shop", "--json").stdout)["items"]
+    assert {row["scope"] for row in rows} == {"user", "read"}
+    house.cli("keys", "revoke", key["id"])
+    acts = json.loads(house.cli("audit", "--json").stdout)["items"]
+    assert {"accounts.create", "keys.revoke"} <= {act["act"] for act in acts}
+    missing = house.cli("credits", "balance", "--account", "nobody", check=False)
+    assert missing.returncode == 1 and "account" in missing.stderr
+    # What was made without a gateway is there when one runs.
+    if house.process.poll() is not None:
+        house.start()
+    assert house.get("/v1/wallet/", key=made["key"]).json()["balance"] == 550
+    assert house.get("/v1/wallet/", key=key["key"]).status_code == 401
+
+
+def test_a_ledger_that_was_changed_is_found(gateway):
+    import sqlite3
+
+    gateway.finished(gateway.submit())
+    gateway.stop()
+    with sqlite3.connect(gateway.data / "gateway.db") as database:
+        triggers = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")]
+        for trigger in triggers:
+            database.execute(f"DROP TRIGGER {trigger}")
+        table = next(
+            name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'") if "posting" in name
+        )
+        database.execute(f"UPDATE {table} SET amount = amount + 1 WHERE rowid = 2")
+    answer = gateway.cli("credits", "verify", check=False)
+    assert answer.returncode == 1
+    assert "does not verify" in answer.stderr
+
+
+def test_health_tells_whether_it_runs(gateway):
+    assert gateway.cli("health").returncode == 0
+    gateway.stop()
+    answer = gateway.cli("health", check=False)
+    assert answer.returncode == 1 and "no gateway runs" in answer.stderr
+
+
+def test_a_backup_is_restored_and_waits_to_be_released(gateway):
+    gateway.finished(gateway.submit())
+    copy = gateway.home / "copy.db"
+    gateway.cli("backup", str(copy))
+    assert gateway.cli("backup", str(copy), check=False).returncode == 1
+    gateway.admin("POST", "/admin/v1/accounts", {"name": "after"})
+    assert gateway.cli("restore", str(copy), check=False).returncode == 1
+    gateway.stop()
+    gateway.cli("restore", str(copy))
+    assert list(gateway.data.glob("gateway.db.before-restore-*"))
+    gateway.start()
+    names = [account["name"] for account in gateway.admin("GET", "/admin/v1/accounts")["items"]]
+    assert names == ["tests"]
+    assert gateway.get("/readyz").status_code == 503
+    gateway.cli("release")
+    assert gateway.get("/readyz").status_code == 200
+    assert gateway.finished(gateway.submit())["status"] == "FINISHED"
+
+
+def test_migrate_says_what_it_would_do(tmp_path):
+    would = run("migrate", "--dry-run", "--data", str(tmp_path / "new"))
+    assert would.returncode == 0 and would.stdout.startswith("would apply 1 ")
+    assert not (tmp_path / "new").exists()
+    did = run("migrate", "--data", str(tmp_path / "new"))
+    assert did.stdout == would.stdout.replace("would apply", "applied")
+    assert run("migrate", "--data", str(tmp_path / "new")).stdout == "the database is up to date\n"

@@ -1,0 +1,117 @@
+"""Reload, metrics, listeners: what an operator changes and watches while it runs."""
+
+import json
+import re
+import signal
+import threading
+import time
+
+import httpx
+
+from gateway import Gateway
+
+
+def until(question, seconds: float = 10):
+    end = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_reload_applies_at_once_and_says_what_changed(gateway):
+    before = gateway.post("/v1/3d-models/trellis2/quote/", json={"image_url": "https://example.com/a.png"}).json()
+    gateway.config = {"prices": {"1024": {"geometry": 7}}, "listen": "127.0.0.1:1"}
+    gateway.write_config()
+    answer = gateway.cli("reload").stdout
+    assert "prices.1024.geometry: 20 → 7" in answer
+    assert re.search(r"listen: .* \(needs a restart\)", answer)
+    after = gateway.post("/v1/3d-models/trellis2/quote/", json={"image_url": "https://example.com/a.png"}).json()
+    assert (before["credits"], after["credits"]) == (20, 7)
+
+
+def test_a_bad_reload_changes_nothing_and_says_why(gateway):
+    gateway.config = {"prices": {"1024": {"geometry": 7}}, "limits": {"body_byte": 1}}
+    gateway.write_config()
+    answer = gateway.cli("reload", "--data", str(gateway.data), check=False)
+    assert answer.returncode == 1
+    gateway.signal(signal.SIGHUP)
+    until(lambda: gateway.events("reload refused, the old configuration stays"))
+    assert "did you mean limits.body_bytes?" in gateway.log
+    quote = gateway.post("/v1/3d-models/trellis2/quote/", json={"image_url": "https://example.com/a.png"}).json()
+    assert quote["credits"] == 20
+    assert gateway.metrics()['trellis_reloads_total{outcome="refused"}'] >= 1
+
+
+def test_no_request_is_lost_while_reloading(gateway):
+    stop, statuses = threading.Event(), []
+
+    def load():
+        with httpx.Client() as client:
+            while not stop.is_set():
+                statuses.append(client.get(f"{gateway.url}/v1/wallet/", headers={"Authorization": f"Bearer {gateway.key}"}).status_code)
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for round in range(10):
+        gateway.config = {"prices": {"thumbnail": round}}
+        gateway.write_config()
+        gateway.signal(signal.SIGHUP)
+        until(lambda: len(gateway.events("reloaded")) > round)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert len(statuses) > 50 and set(statuses) == {200}
+
+
+def test_metrics_have_help_and_type_for_everything(gateway):
+    gateway.finished(gateway.submit())
+    text = gateway.get("/metrics", key=None).text
+    names = {re.split(r"[{ ]", line)[0] for line in text.splitlines() if line and not line.startswith("#")}
+    for name in names:
+        family = re.sub(r"_(bucket|sum|count)$", "", name)
+        assert f"# HELP {name} " in text or f"# HELP {family} " in text, name
+        assert f"# TYPE {name} " in text or f"# TYPE {family} histogram" in text, name
+    assert 'trellis_tasks{state="finished"} 1' in text
+    assert 'route="/v1/generation-request/{id}/status"' in text
+    # No label may hold what a client sent.
+    assert gateway.key not in text and "trellis-test" not in text
+
+
+def test_metrics_are_read_by_an_independent_parser(gateway):
+    from prometheus_client.parser import text_string_to_metric_families
+
+    gateway.finished(gateway.submit())
+    families = {f.name: f for f in text_string_to_metric_families(gateway.get("/metrics").text)}
+    assert families["trellis_http_requests"].type == "counter"
+    assert families["trellis_http_request_duration_seconds"].type == "histogram"
+    assert all(family.documentation for family in families.values())
+
+
+def test_admin_and_metrics_can_have_listeners_of_their_own():
+    import socket
+
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0))
+        two.bind(("127.0.0.1", 0))
+        ports = one.getsockname()[1], two.getsockname()[1]
+    config = {"admin": {"listen": [f"127.0.0.1:{ports[0]}"]}, "metrics": {"listen": [f"127.0.0.1:{ports[1]}"]}}
+    with Gateway(config=config) as g:
+        admin = g.admin("POST", "/admin/v1/accounts/tests/keys", {"scope": "admin", "label": "pager"})["key"]
+        headers = {"Authorization": f"Bearer {admin}"}
+        assert g.get("/admin/v1/accounts", key=admin).status_code == 404
+        assert httpx.get(f"http://127.0.0.1:{ports[0]}/admin/v1/accounts", headers=headers).status_code == 200
+        assert g.get("/metrics").status_code == 404
+        assert httpx.get(f"http://127.0.0.1:{ports[1]}/metrics").status_code == 200
+
+
+def test_log_lines_are_json_with_ids_and_without_secrets():
+    with Gateway(config={"logging": {"requests_every": 1}}) as g:
+        task = g.submit(headers={"X-Request-Id": "my-request-1"})
+        g.finished(task)
+        g.stop()
+        lines = [json.loads(line) for line in g.log.splitlines()]
+        assert all({"time", "level", "message"} <= line.keys() for line in lines)
+        assert any(line.get("request_id") == "my-request-1" for line in lines)
+        assert g.key not in g.log
+
