@@ -100,7 +100,9 @@ let package = Package(
         tests("HTTPClient", imports: ["HTTP", "HTTPServer"]),
         tests("GLB", imports: ["JSON"], fixtures: ["models", "references"]),
         tests("Store", imports: ["JSON", "Domain", "Migrations", "CSQLite"]),
-        tests("Providers", imports: ["COpenSSL", "Corpus", "Domain", "GLB", "HTTP", "JSON", "Simulation"]),
+        tests(
+            "Providers", imports: ["COpenSSL", "Corpus", "Domain", "GLB", "HTTP", "JSON", "Simulation"],
+            fixtures: ["Fixtures"]),
         tests("Sandbox", imports: ["JSON", "HTTP", "GLB"]),
         tests("API", imports: ["COpenSSL", "Domain", "Files", "HTTP", "JSON", "Store", "Providers"]),
         tests(

@@ -41,7 +41,7 @@ struct Answer: Sendable {
 
     /// Why this answer cannot be understood, or makes no sense.
     func garbled(_ what: String) -> Fault {
-        if let complaint { return fault(.garbled, "\(what): its answer is no JSON: \(complaint)") }
+        if let complaint { return fault(.garbled, "\(what): the answer is no JSON: \(complaint)") }
         return fault(.garbled, what)
     }
 
@@ -52,12 +52,16 @@ struct Answer: Sendable {
     func fault(_ value: JSONValue?, status: Int, otherwise: Fault.Kind? = nil) -> Fault {
         let said = Complaint(value, headers: reply.headers)
         let words = said.codes.map { $0.lowercased() }
+        let text = said.text?.lowercased() ?? ""
         var kind = Fault.Kind(status: status, retryAfter: retryAfter)
         if status < 400 { kind = otherwise ?? .garbled }
-        for rule in provider.faults {
-            if words.contains(where: rule.applies) {
-                kind = rule.kind
+        if let rule = provider.faults.first(where: { $0.applies(to: words, saying: text) }) {
+            // "Invalid request" is said of anything: it never overrules a status that says more.
+            switch (rule.kind, kind) {
+            case (.invalidInput, .credentials), (.invalidInput, .outOfBalance), (.invalidInput, .notFound),
+                (.invalidInput, .busy), (.invalidInput, .serverError):
                 break
+            default: kind = rule.kind
             }
         }
         switch kind {
@@ -65,10 +69,17 @@ struct Answer: Sendable {
         case .invalidInput: kind = .invalidInput(said.fields.lazy.compactMap(provider.parameter(named:)).first)
         default: break
         }
-        let text =
-            said.text
-            ?? (json == nil && !reply.body.isEmpty ? String(decoding: reply.body.prefix(200), as: UTF8.self) : nil)
-        return fault(kind, text ?? "\(provider.name) answered \(status) and said nothing")
+        return fault(kind, said.text ?? unexplained(status))
+    }
+
+    /// What to tell of an answer that explains nothing.
+    private func unexplained(_ status: Int) -> String {
+        let type = reply.headers["Content-Type"]?.lowercased() ?? ""
+        if json == nil, type.hasPrefix("text/plain"), !reply.body.isEmpty {
+            return String(decoding: reply.body.prefix(200), as: UTF8.self)
+        }
+        let what = json != nil || reply.body.isEmpty ? "and did not say why" : "with something that is no JSON"
+        return "\(provider.name) answered \(status) \(what)"
     }
 
     /// `Retry-After` in seconds or as a date (RFC 9110 §10.2.3), an hour at most. A date counts from the answer's own

@@ -58,6 +58,8 @@ extension Provider {
                 "image_load_error", "file_download_error", "image_too_small", "image_too_large", "file_too_large",
                 "unsupported_image_format", "face_detection_error", mean: .badPicture),
             .words("content_policy_violation", "no_media_generated", mean: .content),
+            // A locked account is answered like a bad key; only the sentence tells.
+            .saying("exhausted balance", mean: .outOfBalance),
             .words("client_cancelled", "client_disconnected", mean: .canceled),
             .words("concurrent_requests_limit", mean: .busy(retryAfter: nil)),
             .beginning("runner_", "startup_", "downstream_service_", "internal_", mean: .serverError),
@@ -73,8 +75,7 @@ extension Provider {
             headers: FalQueue.lifecycle, readSubmission: FalQueue.readSubmission, look: FalQueue.look,
             readLook: FalQueue.readLook, readResult: FalQueue.readResult, cancel: FalQueue.cancel,
             reconcile: FalRequestList.ask, readReconciliation: FalRequestList.read,
-            readCallback: FalQueue.readCallback, proof: FalSignature.proof, balance: FalRequestList.askBalance,
-            readBalance: FalRequestList.readBalance))
+            readCallback: FalQueue.readCallback, proof: FalSignature.proof))
 }
 
 /// What is odd about fal's queue: addresses given with the answer, a result apart from the status, and failures that
@@ -129,7 +130,7 @@ enum FalQueue {
     static func readLook(_ answer: Answer, _ handle: UpstreamHandle, _ age: Duration) -> LookAnswer {
         let fal = answer.provider
         if let trouble = fal.trouble(with: answer, age: age) { return trouble }
-        guard let word = answer["status"]?.string else { return .noNews(answer.garbled("no status")) }
+        guard let word = answer["status"]?.string else { return .noNews(answer.garbled("fal.ai told no status")) }
         let shown = String(word.prefix(40))
         switch fal.states[word.uppercased()] ?? .running {
         case .waiting: return .waiting(position: answer["queue_position"]?.count, status: shown)
@@ -153,7 +154,7 @@ enum FalQueue {
             if let model = answer.model(file?["url"]?.string ?? file?.string) {
                 return .done(UpstreamResult(model: model))
             }
-            return .noNews(answer.garbled("no model_glb in the result"))
+            return .noNews(answer.garbled("fal.ai gave no model_glb"))
         }
         let fault = answer.refusal
         let isTold =

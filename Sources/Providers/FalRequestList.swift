@@ -2,8 +2,8 @@ import Domain
 import HTTP
 import JSON
 
-/// fal's platform API beside its queue: the list of our requests, which settles a submit whose answer was lost, and
-/// the account's balance.
+/// fal's platform API beside its queue: the list of our requests settles a submit whose answer was lost. (The account's
+/// balance is there too, but only for admin keys: a good key would look like a bad one.)
 enum FalRequestList {
     private static func base(_ settings: ProviderSettings) -> String {
         settings.base("https://api.fal.ai", beside: Provider.fal.baseURL)
@@ -19,10 +19,15 @@ enum FalRequestList {
     }
 
     /// Ours is the one with our seed and our picture. Two of them (the same picture and seed, twice) cannot be told
-    /// apart, so neither is taken.
+    /// apart, so neither is taken. And it is absent only if every request shown is surely another: whoever takes it for
+    /// absent may buy again.
     static func read(_ answer: Answer, _ job: UpstreamJob) -> Reconciliation {
         guard let items = answer["items"]?.array else { return .unclear(answer.garbled("no items in fal's list")) }
-        let ours = items.filter { item in
+        let candidates = items.filter { item in
+            guard let seed = item["json_input"]?["seed"]?.integer else { return true }
+            return seed == job.seed
+        }
+        let ours = candidates.filter { item in
             guard let input = item["json_input"], input["seed"]?.integer == job.seed else { return false }
             guard case .url(let url) = job.picture else { return true }
             return input["image_url"]?.string == url
@@ -30,27 +35,14 @@ enum FalRequestList {
         if ours.count == 1, let id = ours[0]["request_id"]?.string, !id.isEmpty, id.utf8.count <= 200 {
             return .found(UpstreamHandle(id: id))
         }
-        if ours.count > 1 { return .unclear(answer.fault(.garbled, "several requests in fal's list could be ours")) }
+        if !candidates.isEmpty {
+            return .unclear(answer.fault(.garbled, "a request in fal's list could be ours and is not surely so"))
+        }
         // A page that is not the last leaves open what is on the others.
         if answer["has_more"]?.bool == true {
             return .unclear(answer.fault(.garbled, "fal's list is longer than one page"))
         }
-        // Without payloads there is nothing to know ours by.
-        if !items.isEmpty, items.allSatisfy({ $0["json_input"]?.object == nil }) {
-            return .unclear(answer.fault(.garbled, "fal's list does not show what was asked"))
-        }
         return .absent
-    }
-
-    /// Works with an admin key only; any other is told so.
-    static func askBalance(_ token: String, _ settings: ProviderSettings) -> OutgoingRequest {
-        OutgoingRequest(
-            .get, base(settings) + "/v1/account/billing?expand=credits", headers: Provider.fal.headers(settings))
-    }
-
-    static func readBalance(_ answer: Answer) -> Balance? {
-        guard let credits = answer["credits"], let amount = credits["current_balance"]?.plain else { return nil }
-        return Balance(amount: amount, unit: String((credits["currency"]?.string ?? "USD").prefix(10)))
     }
 }
 

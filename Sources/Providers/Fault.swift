@@ -110,6 +110,8 @@ package struct FaultRule: Sendable {
         case word(String)
         case beginning(String)
         case containing(String)
+        /// In what it says to people: where there is no word for programs.
+        case saying(String)
     }
 
     let matches: [Match]
@@ -127,12 +129,18 @@ package struct FaultRule: Sendable {
         FaultRule(matches: words.map { .containing($0.lowercased()) }, kind: kind)
     }
 
-    func applies(to word: String) -> Bool {
+    static func saying(_ words: String..., mean kind: Fault.Kind) -> FaultRule {
+        FaultRule(matches: words.map { .saying($0.lowercased()) }, kind: kind)
+    }
+
+    /// `words` and `text` in lower case.
+    func applies(to words: [String], saying text: String) -> Bool {
         matches.contains { match in
             switch match {
-            case .word(let wanted): word == wanted
-            case .beginning(let wanted): word.hasPrefix(wanted)
-            case .containing(let wanted): word.utf8.contains(wanted.utf8)
+            case .word(let wanted): words.contains(wanted)
+            case .beginning(let wanted): words.contains { $0.hasPrefix(wanted) }
+            case .containing(let wanted): words.contains { $0.utf8.contains(wanted.utf8) }
+            case .saying(let wanted): text.utf8.contains(wanted.utf8)
             }
         }
     }

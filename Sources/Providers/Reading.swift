@@ -90,7 +90,9 @@ extension Provider {
 
     /// What an answer says that is no status of a job.
     func trouble(with answer: Answer, age: Duration) -> LookAnswer? {
-        if answer.isSuccess { return answer.json?.object == nil ? .noNews(answer.garbled("no status")) : nil }
+        if answer.isSuccess {
+            return answer.json?.object == nil ? .noNews(answer.garbled("\(name) told no status")) : nil
+        }
         let fault = answer.refusal
         switch fault.kind {
         case .credentials, .outOfBalance, .busy, .serverError, .unreachable, .garbled: return .noNews(fault)
@@ -101,7 +103,7 @@ extension Provider {
     }
 
     private func readStatus(_ answer: Answer) -> LookAnswer {
-        guard let word = answer["status"]?.string else { return .noNews(answer.garbled("no status")) }
+        guard let word = answer["status"]?.string else { return .noNews(answer.garbled("\(name) told no status")) }
         let shown = String(word.prefix(40))
         switch states[word.uppercased()] ?? .running {
         case .waiting: return .waiting(position: answer["queue_position"]?.count, status: shown)
