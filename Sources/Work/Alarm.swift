@@ -39,12 +39,11 @@ package final class Alarm: Sendable {
 
     /// Somebody wants to be up at `moment`.
     package func set(_ moment: Instant) {
-        let isEarliest = state.withLock { state in
+        state.withLock { state in
             let isEarliest = state.moments.first.map { moment < $0 } ?? true
             state.moments.insert(moment)
-            return isEarliest
+            if isEarliest { arm(moment) }
         }
-        if isEarliest { arm(moment) }
     }
 
     /// Sleeps until it rings or the earliest moment has come; forgets the moments that have.
@@ -64,19 +63,19 @@ package final class Alarm: Sendable {
 
     /// Drops the moments that have come, and looks ahead to the next.
     private func passed() -> Bool {
-        let now = clock.now()
-        let (any, next) = state.withLock { state in
+        state.withLock { state in
+            let now = clock.now()
             var any = false
             while let first = state.moments.first, first <= now {
                 state.moments.removeFirst()
                 any = true
             }
-            return (any, state.moments.first)
+            if let next = state.moments.first { arm(next) }
+            return any
         }
-        if let next { arm(next) }
-        return any
     }
 
+    /// Under the lock: of two who set it at the same time the earlier moment must win.
     private func arm(_ moment: Instant) {
         let wait = max(0, (moment - clock.now()).wholeMilliseconds)
         timer.schedule(deadline: .now() + .milliseconds(Int(min(wait, 86_400_000))), leeway: .milliseconds(1))

@@ -67,6 +67,8 @@ package enum Looked: Hashable, Sendable {
     /// `wait`: how long the provider asked us not to ask again.
     case running(percent: Int?, status: String?, wait: Duration?)
     case done(UpstreamResults)
+    /// The provider does not know the job.
+    case gone(Evidence)
     case trouble(Trouble, Evidence)
 }
 

@@ -55,6 +55,13 @@ package struct Poller: Duty {
             shop.board.change(desk.id) { $0.generationSucceeded(kind, after: took, at: now) }
             shop.tally.generated(desk.id, took: took)
             return await tell(.ready(knowing), due, persistently: true)
+        case .gone(let evidence):
+            // Said once, it may be a slip; said twice in a row, the job is lost.
+            guard due.slot.upstreamStatus == Self.missing else {
+                let soon = at(due, .seconds(5), desk)
+                return await tell(.progressed(percent: nil, upstreamStatus: Self.missing, pollAt: soon), due)
+            }
+            return await record(.trouble(.generation, evidence), due, attempt, handle, desk)
         case .trouble(let trouble, let evidence):
             shop.learn(trouble, evidence, from: desk.id, kind: kind, task: due.task.id, bySubmit: false)
             let others = !(await shop.route(due, spending: desk.id, at: now)).isHopeless
@@ -68,6 +75,9 @@ package struct Poller: Duty {
             return await tell(.progressed(percent: nil, upstreamStatus: nil, pollAt: at(due, wait, desk)), due)
         }
     }
+
+    /// As the customer sees it in `upstream_status`.
+    private static let missing = "not found"
 
     private func tell(_ event: SlotEvent, _ due: DueSlot, persistently: Bool = false) async -> Outcome {
         switch await shop.record(event, due.reference, persistently: persistently) {

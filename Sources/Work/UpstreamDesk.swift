@@ -9,6 +9,7 @@ package struct UpstreamDesk: Desk {
     package struct Options: Sendable {
         package var isEnabled = true
         package var concurrency: Int?
+        /// Calls of every sort for one key; nil: as many as needed.
         package var requestsPerMinute: Int?
         /// The longest that one call may take: some upstreams answer a submit only when the work is done.
         package var timeout: Duration = .seconds(60)
@@ -76,10 +77,9 @@ package struct UpstreamDesk: Desk {
     }
 
     package func standing(_ work: WorkSettings) -> Standing {
-        let perMinute = options.requestsPerMinute ?? provider.limits.requestsPerMinute
         return Standing(
             isEnabled: options.isEnabled, concurrency: options.concurrency ?? provider.limits.concurrency,
-            rate: perMinute.map { .perMinute($0, scale: work.pace.scale) },
+            rate: options.requestsPerMinute.map { .perMinute($0, scale: work.pace.scale) },
             breaker: work.breaker.scaled(by: work.pace.scale))
     }
 
@@ -136,6 +136,7 @@ package struct UpstreamDesk: Desk {
         switch await look(job, handle) {
         case .running: .notYet
         case .done(let results): .have(results)
+        case .gone(let evidence): .trouble(.generation, evidence)
         case .trouble(let trouble, let evidence): .trouble(trouble, evidence)
         }
     }
@@ -237,7 +238,7 @@ extension Looked {
         case .running(let percent, let status): self = .running(percent: percent, status: status, wait: nil)
         case .done(let result): self = .done(UpstreamResults(result))
         case .failed(let fault): self = .trouble(Trouble(failure: fault), fault.evidence)
-        case .gone(let fault): self = .trouble(.generation, fault.evidence)
+        case .gone(let fault): self = .gone(fault.evidence)
         case .noNews(let fault): self = .trouble(Trouble(noNews: fault), fault.evidence)
         case .fetch:
             self = .trouble(

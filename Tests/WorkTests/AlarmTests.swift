@@ -30,6 +30,19 @@ import Testing
         #expect(clock.now() >= soon - .milliseconds(1))
     }
 
+    /// Were the earlier moment ever lost, it would sleep for ten minutes.
+    @Test(.timeLimit(.minutes(1))) func `the earlier of two that are set at the same time wins`() async {
+        let clock = RunClock.system()
+        for _ in 0..<300 {
+            let alarm = Alarm(clock: clock)
+            alarm.set(clock.now() + .seconds(600))
+            async let far: Void = alarm.set(clock.now() + .seconds(500))
+            async let near: Void = alarm.set(clock.now() + .milliseconds(2))
+            async let asleep: Void = alarm.sleep()
+            _ = await (far, near, asleep)
+        }
+    }
+
     @Test func `a moment that has passed does not let it sleep`() async {
         let clock = RunClock.system()
         let alarm = Alarm(clock: clock)

@@ -199,7 +199,9 @@ extension House {
             guard let provider = Provider[id] else { return nil }
             let settings = ProviderSettings(
                 baseURL: SimulatedNetwork.base + "/" + id.rawValue, key: Secret("key-for-\(id)"))
-            return UpstreamDesk(provider, settings, rank: rank, upstream: network, options: .init())
+            var options = UpstreamDesk.Options()
+            options.requestsPerMinute = provider.limits.requestsPerMinute
+            return UpstreamDesk(provider, settings, rank: rank, upstream: network, options: options)
         }
         try await with(desks: desks, wire: network, clock: RunClock { network.now }, adjust: adjust, body)
     }

@@ -184,6 +184,21 @@ import Testing
         }
     }
 
+    @Test func `a job that the provider does not know is looked for once more`() async throws {
+        let refused = refused
+        let desk = ScriptedDesk("fal") { $0.look = { _ in .gone(refused) } }
+        try await House.with(desk) { house in
+            let id = try await house.submit()
+            _ = try await house.dispatch()
+            house.advance(.seconds(90))
+            #expect(try await house.poll() == [.progressed: 1])
+            #expect(try await house.task(id).state == .running)
+            house.advance(.seconds(30))
+            #expect(try await house.poll() == [.failed: 1])
+            #expect(try await house.wallet().balance == 1_000_000)
+        }
+    }
+
     @Test func `a look that fails changes nothing but the time of the next`() async throws {
         let refused = refused
         let desk = ScriptedDesk("fal") { $0.look = { _ in .trouble(.unreachable, refused) } }
