@@ -87,7 +87,8 @@ import Testing
         let path = directory + "/gateway.db"
         let database = try Database(path: path, role: .writer)
         try database.beginWriting(.full)
-        let bad = Migration(number: Migration.all.count + 1, name: "bad", sql: Array("CREATE TABLE half (a) STRICT; NONSENSE".utf8))
+        let nonsense = Array("CREATE TABLE half (a) STRICT; NONSENSE".utf8)
+        let bad = Migration(number: Migration.all.count + 1, name: "bad", sql: nonsense)
         #expect(throws: (any Error).self) {
             try Schema.migrate(database, path: path, migrations: Migration.all + [bad])
         }
