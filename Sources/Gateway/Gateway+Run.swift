@@ -73,6 +73,8 @@ extension House {
         }
         let housekeeping = Housekeeping(
             store: store, files: files, clock: clock, log: log, retention: { [self] in configuration.kept })
+        // A commit that changed a task may have written an event with it.
+        store.onChange { [sender] _ in sender.wake() }
         let loops = [Task { [sender] in await sender.run() }, Task { await housekeeping.run() }]
         change { state in
             state.api = api
