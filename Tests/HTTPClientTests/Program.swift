@@ -13,8 +13,6 @@ final class Program {
         id = try #require(Self.line(of: output).flatMap { pid_t($0) })
     }
 
-    static func exists(_ name: String) -> Bool { (try? Program("sh -c 'command -v \(name)'"))?.line() != nil }
-
     /// The next line without its end, or nil after the last.
     func line() -> String? { Self.line(of: output) }
 

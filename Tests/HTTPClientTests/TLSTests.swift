@@ -49,8 +49,7 @@ import Testing
         #expect(failure.kind == .tls || failure.kind == .timeout)
     }
 
-    @Test(.enabled(if: Program.exists("nginx")))
-    func `calls to one host share an HTTP/2 connection, and each is judged`() async throws {
+    @Test func `calls to one host share an HTTP/2 connection, and each is judged`() async throws {
         let server = try HTTP2Server()
         let client = try HTTPClient()
         let policy = CallPolicy.make { $0.trust = .bundle(path: server.certificate) }

@@ -67,7 +67,7 @@ def test_the_seeds_examples_are_printed_with_only_host_and_key_replaced():
 )
 def test_a_client_example_makes_a_model(gateway, tmp_path, program):
     if shutil.which(program[0]) is None:
-        pytest.skip(f"{program[0]} is not installed")
+        pytest.fail(f"{program[0]} is not installed; `make test` brings it")
     picture, model = tmp_path / "picture.png", tmp_path / "model.glb"
     picture.write_bytes(png(32, 24))
     command = [program[0], str(ROOT / "docs/clients" / program[1]), str(picture), str(model)]
@@ -79,7 +79,7 @@ def test_a_client_example_makes_a_model(gateway, tmp_path, program):
 def test_the_swift_example_compiles(tmp_path):
     swiftc = shutil.which("swiftc")
     if swiftc is None:
-        pytest.skip("swiftc is not installed")
+        pytest.fail("swiftc is not on the path")
     source = ROOT / "docs/clients/generate.swift"
     run = subprocess.run([swiftc, "-typecheck", str(source)], capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
