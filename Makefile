@@ -9,16 +9,18 @@ SWIFT := swift
 PACKAGES := clang libsqlite3-dev libcurl4-openssl-dev libssl-dev libpng-dev libturbojpeg0-dev libwebp-dev pkg-config
 TOOLS := python3 python3-venv curl
 # What tests hold the gateway against, beside what pip brings.
-WITNESSES := nginx-light nodejs openssl
+WITNESSES := nginx-light nodejs openssl wrk
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 SOURCES := Sources Tests Package.swift config migrations $(wildcard bench examples)
 VERSION := $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/Gateway/Gateway.swift)
 RESULTS := $(BUILD)/results
+# Programs that only benchmarks run.
+BENCHES := bench-http-server bench-http-pace bench-http-client
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build and start the gateway; the first time it prints a key and three lines to paste
@@ -68,12 +70,16 @@ image: ## Container image trellis-gateway:VERSION
 	docker build --tag trellis-gateway:$(VERSION) --build-arg VERSION=$(VERSION) .
 
 .PHONY: bench
-bench: release venv ## All benchmarks, each against something to compare with
+bench: release-bench venv witnesses ## All benchmarks, each against something to compare with
 	@for script in bench/*.py; do echo "== $$script"; $(PYTHON) $$script; done
 
-.PHONY: bench-start
-bench-start: release venv ## Time to the first answer, and memory at rest
-	@$(PYTHON) bench/start.py
+# bench-start, bench-http, bench-store, bench-submit, bench-client, bench-work, bench-webhooks, bench-thumbnail
+bench-%: release-bench venv witnesses ## One of them: the name of a file in bench/
+	@$(PYTHON) bench/$*.py $(ARGS)
+
+.PHONY: release-bench
+release-bench: release
+	@for program in $(BENCHES); do scripts/build -c release --product $$program; done
 
 .PHONY: deps
 deps: ## Install the Debian packages that are missing (asks for sudo when needed)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures the HTTP client against a bare libcurl loop in C, side by side on this machine, and prints ratios.
 
-    bench/client-vs-libcurl.py [--rounds 5] [--requests 30000] [--active 16] [--held 1000]
+    bench/client.py [--rounds 5] [--requests 30000] [--active 16] [--held 1000]
 
 Both keep HELD calls in flight that are never answered, as jobs at upstreams are, and meanwhile ask ACTIVE at a time for
 a small answer from the same server. One round measures every variant once; the figures are medians over the rounds, a
