@@ -29,7 +29,7 @@ final class KeyTable: Sendable {
     private let table = Mutex(Table())
 
     func authenticate(_ token: ArraySlice<UInt8>, now: Instant) -> Authentication {
-        guard KeyToken.isWellFormed(token) else { return .malformed }
+        guard token.withUnsafeBufferPointer(KeyToken.isWellFormed) else { return .malformed }
         let hash = SHA256.words(token)
         guard let entry = table.withLock({ $0.entries[hash] }), entry.hash.isSame(as: hash) else { return .unknown }
         if entry.key.revokedAt != nil { return .revoked }
