@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -101,15 +102,24 @@ def provider_config(sims: dict[str, Simulator], **over) -> dict:
     }
 
 
-def work_gateway(sims: dict[str, Simulator], config: dict | None = None, **options) -> Gateway:
-    """Asks the providers in the order given."""
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens at just now, for a gateway that must know its own address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def work_gateway(sims: dict[str, Simulator], config: dict | None = None, port: int = 0, **options) -> Gateway:
+    """Asks the providers in the order given. With a `port` it can have a `public_url`."""
     own = {
         "providers": provider_config(sims),
         "routing": {"order": list(sims)},
         "polling": {"scale": SCALE},
         "limits": {"concurrent_tasks": 100_000, "requests_per_minute": 1_000_000},
     }
-    return Gateway(merged(own, config or {}), **options)
+    gateway = Gateway(merged(own, config or {}), **options)
+    gateway.port = port
+    return gateway
 
 
 def attempts(g: Gateway, task: str) -> list[dict]:
