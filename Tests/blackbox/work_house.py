@@ -127,6 +127,27 @@ def attempts(g: Gateway, task: str) -> list[dict]:
     return g.admin("GET", f"/admin/v1/tasks/{task}")["attempts"]
 
 
+def until(question, seconds: float = 20, what: str = "") -> None:
+    """Waits for something to become so."""
+    end = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < end, f"still not so after {seconds} s: {what}"
+        time.sleep(0.01)
+
+
+def reload(g: Gateway, **over) -> None:
+    """Changes the configuration of a running gateway, and knows that it is in force."""
+    g.config = merged(g.config, over)
+    g.write_config()
+    g.admin("POST", "/admin/v1/reload")
+
+
+def postings(g: Gateway, task: str) -> list[tuple[str, int]]:
+    """What was moved for a task, in order: kind and amount."""
+    story = g.admin("GET", f"/admin/v1/tasks/{task}")
+    return [(p["kind"], p["amount"]) for p in story["charged"]["postings"]]
+
+
 def money_is_right(g: Gateway) -> None:
     """The ledger verifies and nothing is held once all has ended."""
     g.cli("credits", "verify")
