@@ -74,10 +74,11 @@ final class House: Sendable {
         let pictures = Pictures(files: files, canHost: configuration.publicURL != nil) { picture, until in
             links.input(picture, until: until)
         }
+        let tokenKey = store.vault.signingKey("attempts")
         let shop = Workshop(
             store: store, files: files, wire: wire, pictures: pictures,
             settings: configuration.back, desks: desks.all(configuration, policy: policy), clock: clock,
-            journal: Self.journal(log), boot: store.boot)
+            journal: Self.journal(log), boot: store.boot, token: AttemptToken { Digests.hmac($0, key: tokenKey) })
         work = Work(shop)
         courier = HTTPCourier(
             client: receivers, policy: Self.webhookPolicy(configuration, listeners), now: { [clock] in clock.now() })
