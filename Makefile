@@ -77,6 +77,11 @@ bench: release-bench venv witnesses ## All benchmarks, each against something to
 bench-%: release-bench venv witnesses ## One of them: the name of a file in bench/
 	@$(PYTHON) bench/$*.py $(ARGS)
 
+# A file named http.py would stand in the way of Python's own package.
+.PHONY: bench-http
+bench-http: release-bench venv witnesses
+	@$(PYTHON) bench/http-vs-nginx.py $(ARGS)
+
 .PHONY: release-bench
 release-bench: release
 	@for program in $(BENCHES); do scripts/build -c release --product $$program; done

@@ -39,7 +39,7 @@ package enum Scope: String, Sendable, CaseIterable, Hashable {
     /// Operate the gateway. It is no customer: it cannot submit.
     case admin
 
-    package var tokenPrefix: String {
+    package var tokenPrefix: StaticString {
         switch self {
         case .user: "tgu_"
         case .read: "tgr_"
@@ -55,20 +55,32 @@ package enum KeyToken {
     private static let alphabet = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
 
     package static func make(_ scope: Scope, random: inout some RandomNumberGenerator) -> String {
-        var bytes = Array(scope.tokenPrefix.utf8)
+        var bytes = Array(scope.tokenPrefix.description.utf8)
         for _ in 0..<30 { bytes.append(alphabet[Int.random(in: 0..<62, using: &random)]) }
-        bytes += checksum(of: bytes)
+        bytes += bytes.withUnsafeBufferPointer(checksum)
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// Whether it could be one of ours; says nothing of whether it is.
-    package static func isWellFormed(_ token: some RandomAccessCollection<UInt8>) -> Bool {
-        guard token.count == length, Scope.allCases.contains(where: { token.starts(with: $0.tokenPrefix.utf8) })
+    /// Whether it could be one of ours; says nothing of whether it is. On the way of each request, so neither generic
+    /// over its bytes nor through an array.
+    package static func isWellFormed(_ token: UnsafeBufferPointer<UInt8>) -> Bool {
+        guard token.count == length,
+            Scope.allCases.contains(where: { starts(token, with: $0.tokenPrefix) })
         else { return false }
-        return token.suffix(6).elementsEqual(checksum(of: token.dropLast(6)))
+        var rest = CRC32.of(UnsafeBufferPointer(rebasing: token[..<(length - 6)]))
+        for index in stride(from: length - 1, to: length - 7, by: -1) {
+            guard token[index] == alphabet[Int(rest % 62)] else { return false }
+            rest /= 62
+        }
+        return true
     }
 
-    private static func checksum(of bytes: some Sequence<UInt8>) -> [UInt8] {
+    private static func starts(_ token: UnsafeBufferPointer<UInt8>, with prefix: StaticString) -> Bool {
+        for index in 0..<prefix.utf8CodeUnitCount where token[index] != prefix.utf8Start[index] { return false }
+        return true
+    }
+
+    private static func checksum(of bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
         var rest = CRC32.of(bytes)
         var digits = [UInt8](repeating: 0, count: 6)
         for index in stride(from: 5, through: 0, by: -1) {
@@ -85,8 +97,10 @@ package enum CRC32 {
         (0..<8).reduce(UInt32(byte)) { crc, _ in crc & 1 == 1 ? 0xEDB8_8320 ^ (crc >> 1) : crc >> 1 }
     }
 
-    package static func of(_ bytes: some Sequence<UInt8>) -> UInt32 {
-        ~bytes.reduce(~0) { crc, byte in table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)] ^ (crc >> 8) }
+    package static func of(_ bytes: UnsafeBufferPointer<UInt8>) -> UInt32 {
+        var crc = ~UInt32(0)
+        for byte in bytes { crc = table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)] ^ (crc >> 8) }
+        return ~crc
     }
 }
 

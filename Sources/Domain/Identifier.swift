@@ -31,16 +31,19 @@ package struct Identifier<Thing>: Hashable, Sendable, Comparable {
 extension Identifier: LosslessStringConvertible {
     /// Reads the 36-character form, either case. Nothing else is an id.
     package init?(_ description: String) {
-        guard let id = Self(utf8: description.utf8) else { return nil }
+        var text = description
+        guard let id = text.withUTF8({ Self(utf8: $0) }) else { return nil }
         self = id
     }
 
-    /// The same from bytes, for paths that never become a String.
-    package init?(utf8 text: some Collection<UInt8>) {
+    /// The same from bytes, for paths that never become a String. Not generic over its bytes: a caller in another
+    /// module would get the unspecialized form, and each status read comes through here.
+    package init?(utf8 text: UnsafeBufferPointer<UInt8>) {
         guard text.count == 36 else { return nil }
         var high: UInt64 = 0
         var low: UInt64 = 0
-        for (index, byte) in text.enumerated() {
+        for index in 0..<36 {
+            let byte = text[index]
             if index == 8 || index == 13 || index == 18 || index == 23 {
                 guard byte == UInt8(ascii: "-") else { return nil }
                 continue

@@ -60,17 +60,17 @@ import Testing
         for scope in Scope.allCases {
             let token = Array(KeyToken.make(scope, random: &random).utf8)
             #expect(token.count == KeyToken.length)
-            #expect(KeyToken.isWellFormed(token))
+            #expect(token.withUnsafeBufferPointer(KeyToken.isWellFormed))
             for index in token.indices {
                 var wrong = token
                 wrong[index] = wrong[index] == UInt8(ascii: "x") ? UInt8(ascii: "y") : UInt8(ascii: "x")
-                #expect(!KeyToken.isWellFormed(wrong))
+                #expect(!wrong.withUnsafeBufferPointer(KeyToken.isWellFormed))
             }
-            #expect(!KeyToken.isWellFormed(token.dropLast()))
+            #expect(!token.dropLast().withUnsafeBufferPointer(KeyToken.isWellFormed))
         }
     }
 
     @Test func `the checksum is zlib's CRC-32`() {
-        #expect(CRC32.of(Array("123456789".utf8)) == 0xCBF4_3926)
+        #expect(Array("123456789".utf8).withUnsafeBufferPointer(CRC32.of) == 0xCBF4_3926)
     }
 }

@@ -1,5 +1,5 @@
 // The server with the work of a status read behind it and nothing else of the gateway: a key looked up in a
-// dictionary, a task looked up in another, JSON written by hand. bench/http.py measures it against nginx.
+// dictionary, a task looked up in another, JSON written by hand. bench/http-vs-nginx.py measures it against nginx.
 import Dispatch
 import Glibc
 import HTTP

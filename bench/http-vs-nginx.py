@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures the HTTP server against nginx, side by side on this machine, and prints ratios.
 
-    bench/http.py [--rounds 5] [--seconds 4] [--only status|file|pace]
-    bench/http.py --url http://127.0.0.1:8080/v1/generation-request/ID/status/ --key "Bearer KEY" --pid PID \
+    bench/http-vs-nginx.py [--rounds 5] [--seconds 4] [--only status|file|pace]
+    bench/http-vs-nginx.py --url http://127.0.0.1:8080/v1/generation-request/ID/status/ --key "Bearer KEY" --pid PID \
                   [--file-url http://127.0.0.1:8080/v1/assets/NAME...]
 
 Without --url it starts bench-http-server (the server with a synthetic status read) by itself; with --url it measures
