@@ -165,7 +165,7 @@ class Malformed:
             sim.fault(provider=self.provider, route=route, times=None, **fault)
             bought = sim.count(self.provider, "bought")
             balance = gateway.get("/v1/wallet/").json()["balance"]
-            task = gateway.submit(body | {"cancel_after": 8 if route == "asset" else 2})
+            task = gateway.submit(body | {"cancel_after": 8 if route == "asset" else 1})
             most, end = 0, time.monotonic() + 40
             while (status := gateway.status(task))["status"] not in ("FINISHED", "FAILED"):
                 most = max(most, gateway.memory_bytes())
