@@ -289,7 +289,7 @@ def speed(asked) -> None:
             "limits": {"requests_per_minute": 100_000_000, "concurrent_tasks": 10_000_000},
         }  # fmt: skip
         began = time.perf_counter()
-        with Gateway(config, credits=10**12, log_level="warning") as ours:
+        with Gateway(config, credits=10**12, log_level="info") as ours:
             ours_start = time.perf_counter() - began
             key = {"Authorization": f"Bearer {ours.key}"}
             generate, pid = "/v1/3d-models/trellis2/generate/", ours.process.pid
@@ -393,7 +393,7 @@ def race(asked) -> bool:
     for round_number in range(asked.races):
         with Processes() as here, Simulator(scale=0.01) as sim:
             with Gateway({"providers": provider_config({"fal": sim}), "polling": {"scale": 0.01}}, credits=300,
-                         log_level="warning") as ours:  # fmt: skip
+                         log_level="info") as ours:  # fmt: skip
                 codes = charge(ours.port, {"Authorization": f"Bearer {ours.key}"}, WISH)
                 accepted = codes.count(200)
                 left = ours.get("/v1/wallet/").json()["balance"]
@@ -420,7 +420,7 @@ def kills(asked) -> bool:
         account = {"lost": 0, "double-paid": 0, "unrefunded": 0, "accepted": 0}
         config = {"providers": provider_config({"fal": sim}, concurrency=1000), "polling": {"scale": 0.02},
                   "limits": {"task_deadline": 20}}  # fmt: skip
-        with Gateway(config, log_level="warning") as ours:
+        with Gateway(config, log_level="info") as ours:
             start = ours.get("/v1/wallet/").json()["balance"]
             bought = sim.count("fal", "bought")
             known = []
@@ -476,7 +476,7 @@ def kills(asked) -> bool:
 
 def submit_until_killed(submit, count: int, chance: random.Random, kill) -> list[str]:
     """The tasks whose acknowledgement arrived. The kill comes while they are submitted, looked at or fetched."""
-    timer = threading.Timer(chance.uniform(0.02, 0.7), kill)
+    timer = threading.Timer(chance.uniform(0.05, 1.2), kill)
     timer.start()
     known = []
     for _ in range(count):

@@ -143,7 +143,7 @@ def prepared(size: int) -> pathlib.Path:
     if not (place / "done").exists():
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)
-        with Gateway(CONFIG, data=place / "data", credits=10**12, log_level="warning") as gateway:
+        with Gateway(CONFIG, data=place / "data", credits=10**12, log_level="info") as gateway:
             task = gateway.submit({"image": data_uri(), "textures": True}, headers={"Idempotency-Key": "first"})
             assert gateway.finished(task)["status"] == "FINISHED"
             (place / "key").write_text(gateway.key)
@@ -173,14 +173,17 @@ def middle(values: list[float]) -> float:
 def measure(size: int, rounds: int) -> dict[str, float]:
     place = prepared(size)
     figures: dict[str, float] = {}
-    gateway = Gateway(CONFIG, data=place / "data", account=None, log_level="warning")
+    gateway = Gateway(CONFIG, data=place / "data", account=None, log_level="info")
     gateway.key = (place / "key").read_text()
-    with gateway:
+    gateway.start()
+    try:
         # The first time the tail of the ledger is new to it; what is proved now need not be at the next starts.
         began = time.perf_counter()
         gateway.cli("credits", "verify")
         figures["credits verify, s"] = time.perf_counter() - began
         ids = [row["task_id"] for row in gateway.get("/v1/generation-requests/?limit=100").json()["items"]]
+    finally:
+        gateway.stop()
     rows = sqlite3.connect(f"file:{place}/data/gateway.db?mode=ro", uri=True)
     old = [str(uuid.UUID(bytes=r[0])) for r in rows.execute(
         "SELECT id FROM tasks WHERE number % max(1, (SELECT max(number) FROM tasks) / 500) = 0 LIMIT 500")]  # fmt: skip
