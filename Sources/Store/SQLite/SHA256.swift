@@ -18,9 +18,17 @@ enum SHA256 {
     }
 
     private static func digest(_ bytes: UnsafeRawBufferPointer, into digest: UnsafeMutablePointer<UInt8>?) {
-        let ok = EVP_Digest(bytes.baseAddress, bytes.count, digest, nil, EVP_sha256(), nil)
+        let ok = EVP_Digest(bytes.baseAddress, bytes.count, digest, nil, algorithm, nil)
         precondition(ok == 1, "SHA-256 has no way to fail but want of memory")
     }
+
+    /// Fetched once: `EVP_sha256()` would look its provider up under a lock at each digest. Never freed and never
+    /// changed, so any thread may use it.
+    private nonisolated(unsafe) static let algorithm: OpaquePointer? = {
+        let algorithm = EVP_MD_fetch(nil, "SHA256", nil)
+        precondition(algorithm != nil, "libcrypto without SHA-256 is of no use here")
+        return algorithm
+    }()
 
     struct Words: Hashable, Sendable {
         var first: UInt64 = 0
