@@ -36,7 +36,7 @@ extension House {
             return RouteChoices(route, request, work.shop).all
         }
         around.providers = { [weak self] in self?.providerViews() ?? [] }
-        around.estimate = { task, now in TimeLeft(work.shop.board.standings()).of(task, at: now) }
+        around.estimate = { found, now in TimeLeft(work.shop.board).of(found, at: now) }
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
         }
