@@ -93,6 +93,7 @@ final class House: Sendable {
     ) throws -> SQLiteStore {
         var options = StoreOptions()
         options.onFatal = onFatal
+        options.copiesBeforeUpgrade = configuration.backsUpBeforeUpgrade
         return try SQLiteStore.open(
             directory: configuration.dataDirectory, options: options, rendering: status.rendering)
     }
