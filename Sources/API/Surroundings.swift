@@ -31,7 +31,7 @@ package struct Surroundings: Sendable {
     package var isFull: @Sendable () -> Bool = { false }
     /// What keeps the gateway from being ready; empty when nothing does.
     package var problems: @Sendable () -> [Problem] = { [] }
-    package var metrics: @Sendable () -> [UInt8] = { [] }
+    package var metrics: @Sendable () async -> [UInt8] = { [] }
     /// Something the operator should read: never a secret, never a body.
     package var report: @Sendable (_ message: String, RequestID) -> Void = { _, _ in }
     package var acts = OperatorActs()
@@ -108,7 +108,10 @@ package struct RouteChoice: Hashable, Sendable {
 }
 
 package struct Problem: Hashable, Sendable {
-    /// What was looked at: `store`, `disk`, `providers`, `ledger`, `draining`.
+    /// All there are.
+    package static let checks = ["store", "disk", "providers", "ledger", "draining"]
+
+    /// What was looked at: one of `checks`.
     package let check: String
     package let message: String
 
