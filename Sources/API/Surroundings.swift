@@ -1,6 +1,7 @@
 import Domain
 import Files
 import HTTP
+import Store
 
 /// What the front needs of the rest of the house, as values: it can reach the store, and nothing else, by itself.
 package struct Surroundings: Sendable {
@@ -20,7 +21,7 @@ package struct Surroundings: Sendable {
     package var route: @Sendable (GenerationRequest, AccountLimits) -> [RouteChoice] = { _, _ in [] }
     package var providers: @Sendable () -> [ProviderView] = { [] }
     /// How long until the task ends, as far as anyone can tell.
-    package var estimate: @Sendable (GenerationTask, Instant) -> Duration? = { _, _ in nil }
+    package var estimate: @Sendable (RenderedTask, Instant) -> Duration? = { _, _ in nil }
     /// A provider calls back; false when the token is none of ours.
     package var callback: @Sendable (ProviderID, _ token: String, Headers, [UInt8]) async -> Bool = { _, _, _, _ in
         false

@@ -90,12 +90,20 @@ extension House {
             state.loops = loops
         }
         for listener in server.listeners {
-            log(
-                .info, "listening",
-                [
-                    "address": "\(listener.address)", "listener": .text(listener.label), "tls": .flag(listener.usesTLS),
-                    "url": .text(publicURL),
-                ])
+            let (address, label, tls) = ("\(listener.address)", listener.label, listener.usesTLS)
+            // The customers' address leads to no other listener.
+            if label == Listener.front {
+                log(
+                    .info, "listening",
+                    [
+                        "address": .text(address), "listener": .text(label), "tls": .flag(tls),
+                        "url": .text(publicURL),
+                    ])
+            } else {
+                log(
+                    .info, "listening",
+                    ["address": .text(address), "listener": .text(label), "tls": .flag(tls)])
+            }
         }
         let enabled = Configuration.providerIDs.filter(configuration.isEnabled).map(\.rawValue)
         log(

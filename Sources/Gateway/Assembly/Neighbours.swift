@@ -36,7 +36,7 @@ extension House {
             return RouteChoices(route, request, work.shop).all
         }
         around.providers = { [weak self] in self?.providerViews() ?? [] }
-        around.estimate = { task, now in TimeLeft(work.shop.board.standings()).of(task, at: now) }
+        around.estimate = { found, now in TimeLeft(work.shop.board).of(found, at: now) }
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
         }
@@ -69,7 +69,7 @@ extension House {
         acts.test = { [weak self] in await self?.trial(of: $0) ?? .failure(.notHere) }
         let keeping = BackupFiles(dataDirectory: configuration.dataDirectory)
         acts.keepFiles = { await keeping.keep(in: $0, withKey: $1) }
-        acts.providerChanged = { [work] provider, isEnabled in work.shop.board.setOverride(isEnabled, of: provider) }
+        acts.providerChanged = { [work] provider, isEnabled in work.changed(provider, isEnabled: isEnabled) }
         return acts
     }
 

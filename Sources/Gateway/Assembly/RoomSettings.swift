@@ -70,6 +70,13 @@ extension Configuration {
         Retention(finishedTasks: retention.tasks, events: retention.events, batch: 200)
     }
 
+    /// How the gateway calls others.
+    func outgoing(own listeners: [ServerConfiguration.Listener]) -> CallPolicy {
+        var policy = CallPolicy(egress: egress(own: listeners))
+        policy.trust = network.caBundle.map { .bundle(path: $0) } ?? .system
+        return policy
+    }
+
     /// Where the gateway may connect to. Its own listeners never: a tenant must not borrow our address.
     func egress(own listeners: [ServerConfiguration.Listener]) -> EgressPolicy {
         let addresses = listeners.compactMap { listener -> NetworkAddress? in

@@ -86,6 +86,8 @@ package struct Configuration: Sendable {
         package var allow: [AddressRange] = []
         package var deny: [AddressRange] = []
         package var http = false
+        /// A PEM file of authorities to believe; nil: those of the system.
+        package var caBundle: String?
     }
 
     package struct Webhooks: Hashable, Sendable {

@@ -60,6 +60,7 @@ extension Setting {
         ranges("network.allow") { $0.network.allow = $1 },
         ranges("network.deny") { $0.network.deny = $1 },
         flag("network.http") { $0.network.http = $1 },
+        text("network.ca_bundle", .path) { $0.network.caBundle = $1 }.orNull,
         list("webhooks.schedule", of: .number(0...longest)) {
             $0.webhooks.schedule = $1.compactMap { if case .number(let wait) = $0 { .seconds(wait) } else { nil } }
         },

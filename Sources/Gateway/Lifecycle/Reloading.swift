@@ -16,7 +16,7 @@ extension House {
         let old = configuration
         let difference = ConfigurationDifference(from: old, to: wanted)
         let new = wanted.holding(old)
-        let policy = CallPolicy(egress: new.egress(own: listeners))
+        let policy = new.outgoing(own: listeners)
         log.setLevel(new.logging.level)
         log.setRedactor(Redactor(new.secrets))
         sandbox.setDuration(new.sandbox.duration)
@@ -92,7 +92,7 @@ extension House {
             return .success(await trial.run())
         }
         guard let key = own.key else { return .failure(.refused("\(id) has no key; set providers.\(id).api_key")) }
-        let policy = CallPolicy(egress: configuration.egress(own: listeners))
+        let policy = configuration.outgoing(own: listeners)
         let trial = ProviderTrial(
             provider: provider, settings: ProviderSettings(baseURL: own.baseURL, key: key),
             upstream: ClientUpstream(client, policy: policy), timeout: min(own.timeout, .seconds(15)))

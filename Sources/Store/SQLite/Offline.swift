@@ -54,6 +54,8 @@ extension SQLiteStore {
                 let copy = try Database(path: draft, role: .copier)
                 try copy.check(path: file)
                 try Schema.refuseNewer(copy, path: file)
+                // However the file was made: what it has queued may long have been bought.
+                try copy.begin { try copy.setMeta("reconcile", Backup.reason) }
             } catch {
                 unlink(draft)
                 throw error
