@@ -50,7 +50,7 @@ extension House {
         around.report = { message, request in log(.error, message, request: request) }
         around.accepted = { task, request in
             log(
-                .info, "accepted", request: request, task: task.id.description,
+                .info, "accepted", request: request, task: task.id,
                 ["trace_id": .text(task.request.trace?.id ?? ""), "account": .text(task.account.description)])
         }
         around.acts = operatorActs()
