@@ -21,6 +21,8 @@ package struct Reconciler: Duty {
     private func reconcile(_ due: DueSlot) async -> Outcome {
         guard let attempt = due.slot.attempt else { return .stale }
         guard shop.clock.now() < due.task.deadline else { return .stale }
+        // It called back before its own answer was lost.
+        if let handle = attempt.handle { return await tell(.accepted(handle, pollAt: shop.clock.now()), due) }
         guard let desk = shop.desk(attempt.provider), desk.hasKey, desk.canReconcile else { return await wait(due) }
         // While spending is paused, after a backup was restored say, nothing that could buy goes out.
         guard !desk.reconcilesByResending || shop.store.health.paused == nil else { return await wait(due) }

@@ -96,11 +96,16 @@ package struct UpstreamDesk: Desk {
             callbackURL: options.callback?(job.attempt.token), keep: options.keep, metadata: request.metadata)
     }
 
+    private func terms(_ timeout: Duration, isRepeatable: Bool = true) -> CallTerms {
+        CallTerms(timeout: timeout, replyBytes: provider.limits.replyBytes, isRepeatable: isRepeatable)
+    }
+
     package func submit(_ job: Job, _ picture: PictureAtHand) async -> Submitted {
         guard let upstreamJob = upstreamJob(job, picture) else {
             return .trouble(.disputed, Evidence(fault: "no_fit", message: "\(provider.name) cannot do this request"))
         }
-        switch await upstream.send(provider.submission(upstreamJob, settings), timeout: options.timeout) {
+        switch await upstream.send(
+            provider.submission(upstreamJob, settings), terms(options.timeout, isRepeatable: provider.resendIsSafe)) {
         case .failed(let failure): return .trouble(failure.onSubmit, failure.evidence)
         case .answered(let reply):
             switch provider.readSubmission(reply, upstreamJob, settings) {
@@ -114,7 +119,7 @@ package struct UpstreamDesk: Desk {
 
     package func look(_ job: Job, _ handle: UpstreamHandle) async -> Looked {
         let timeout = min(options.timeout, .seconds(60))
-        switch await upstream.send(provider.look(handle, settings), timeout: timeout) {
+        switch await upstream.send(provider.look(handle, settings), terms(timeout)) {
         case .failed(let failure): return .trouble(.unreachable, failure.evidence)
         case .answered(let reply):
             return await follow(provider.readLook(reply, handle, age: job.age, settings), job, handle, timeout)
@@ -126,7 +131,7 @@ package struct UpstreamDesk: Desk {
         _ answer: LookAnswer, _ job: Job, _ handle: UpstreamHandle, _ timeout: Duration
     ) async -> Looked {
         guard case .fetch(let request) = answer else { return Looked(answer) }
-        switch await upstream.send(request, timeout: timeout) {
+        switch await upstream.send(request, terms(timeout)) {
         case .failed(let failure): return .trouble(.unreachable, failure.evidence)
         case .answered(let reply): return Looked(provider.readResult(reply, handle, age: job.age, settings))
         }
@@ -157,7 +162,7 @@ package struct UpstreamDesk: Desk {
         let window = ReconcileWindow(
             job: upstreamJob, from: job.attempt.beganAt - .seconds(60), to: job.attempt.beganAt + .seconds(600))
         guard let request = provider.reconciliation(window, settings),
-            case .answered(let reply) = await upstream.send(request, timeout: .seconds(30))
+            case .answered(let reply) = await upstream.send(request, terms(.seconds(30)))
         else { return .unclear }
         switch provider.readReconciliation(reply, upstreamJob, settings) {
         case .found(let handle): return .accepted(handle)
@@ -168,7 +173,7 @@ package struct UpstreamDesk: Desk {
 
     package func cancel(_ handle: UpstreamHandle) async -> Bool {
         guard let request = provider.cancellation(handle, settings),
-            case .answered(let reply) = await upstream.send(request, timeout: .seconds(30))
+            case .answered(let reply) = await upstream.send(request, terms(.seconds(30)))
         else { return false }
         return provider.readCancellation(reply)
     }

@@ -19,7 +19,8 @@ struct ProviderTrial {
         let nobody = "00000000-0000-4000-8000-000000000000"
         let balance = provider.balance(settings, token: nobody)
         let request = balance ?? provider.look(UpstreamHandle(id: nobody), settings)
-        let outcome = await upstream.send(request, timeout: timeout)
+        let outcome = await upstream.send(
+            request, CallTerms(timeout: timeout, replyBytes: provider.limits.replyBytes, isRepeatable: true))
         let milliseconds = Int((clock.now - start).wholeMilliseconds)
         switch outcome {
         case .failed(let failure):
