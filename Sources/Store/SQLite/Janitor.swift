@@ -1,4 +1,5 @@
 import Domain
+import Synchronization
 
 // Keeping small: what its retention has ended goes, a batch at a time, each batch one write among the others.
 // Postings stay for good.
