@@ -70,8 +70,12 @@ image: ## Container image trellis-gateway:VERSION
 	docker build --tag trellis-gateway:$(VERSION) --build-arg VERSION=$(VERSION) .
 
 .PHONY: bench
-bench: release-bench venv witnesses ## All benchmarks, each against something to compare with
-	@for script in bench/*.py; do echo "== $$script"; $(PYTHON) $$script; done
+bench: release-bench venv witnesses ## All benchmarks, each against a peer, into bench/RESULTS.md
+	@$(PYTHON) scripts/bench
+
+.PHONY: soak
+soak: release venv ## Mixed load with faults, kills and reloads for MINUTES, into bench/RESULTS.md
+	@TRELLIS_BIN_DIR=$(BUILD)/dist $(PYTHON) scripts/bench soak -- --minutes $(or $(MINUTES),30)
 
 # bench-start, bench-http, bench-store, bench-submit, bench-client, bench-work, bench-webhooks, bench-thumbnail
 bench-%: release-bench venv witnesses ## One of them: the name of a file in bench/

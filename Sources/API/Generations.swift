@@ -132,7 +132,7 @@ extension API {
         let submission = Submission(
             task: task, idempotency: idempotency, answer: answer,
             concurrentTasks: principal.limits.concurrentTasks ?? call.settings.limits.concurrentTasks,
-            spendCap: call.spendCap)
+            spendCap: call.spendCap, lowBalance: call.settings.limits.lowBalance)
         let outcome = try await ask { () async throws(StoreError) in try await store.submit(submission) }
         switch outcome {
         case .created(let balance):

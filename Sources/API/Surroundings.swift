@@ -1,6 +1,7 @@
 import Domain
 import Files
 import HTTP
+import Store
 
 /// What the front needs of the rest of the house, as values: it can reach the store, and nothing else, by itself.
 package struct Surroundings: Sendable {
@@ -20,7 +21,7 @@ package struct Surroundings: Sendable {
     package var route: @Sendable (GenerationRequest, AccountLimits) -> [RouteChoice] = { _, _ in [] }
     package var providers: @Sendable () -> [ProviderView] = { [] }
     /// How long until the task ends, as far as anyone can tell.
-    package var estimate: @Sendable (GenerationTask, Instant) -> Duration? = { _, _ in nil }
+    package var estimate: @Sendable (RenderedTask, Instant) -> Duration? = { _, _ in nil }
     /// A provider calls back; false when the token is none of ours.
     package var callback: @Sendable (ProviderID, _ token: String, Headers, [UInt8]) async -> Bool = { _, _, _, _ in
         false
@@ -30,7 +31,7 @@ package struct Surroundings: Sendable {
     package var isFull: @Sendable () -> Bool = { false }
     /// What keeps the gateway from being ready; empty when nothing does.
     package var problems: @Sendable () -> [Problem] = { [] }
-    package var metrics: @Sendable () -> [UInt8] = { [] }
+    package var metrics: @Sendable () async -> [UInt8] = { [] }
     /// Something the operator should read: never a secret, never a body.
     package var report: @Sendable (_ message: String, RequestID) -> Void = { _, _ in }
     package var acts = OperatorActs()
@@ -107,7 +108,10 @@ package struct RouteChoice: Hashable, Sendable {
 }
 
 package struct Problem: Hashable, Sendable {
-    /// What was looked at: `store`, `disk`, `providers`, `ledger`, `draining`.
+    /// All there are.
+    package static let checks = ["store", "disk", "providers", "ledger", "draining"]
+
+    /// What was looked at: one of `checks`.
     package let check: String
     package let message: String
 

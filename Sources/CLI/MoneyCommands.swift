@@ -35,7 +35,9 @@ extension Command {
                 .get(
                     "\(try ofAccount(call))/ledger"
                         + Path.query(["limit": call["--limit"], "cursor": call["--cursor"]]),
-                    columns: ["sequence", "at", "kind", "amount", "debit", "credit", "task", "reference"])
+                    columns: [
+                        "sequence", "at", "kind", "amount", "debit", "credit", "task_id", "reference", "balance_after",
+                    ])
             }),
         Command(
             words: ["credits", "verify"], summary: "check the whole ledger",

@@ -11,7 +11,10 @@ struct View {
     }
 
     func show(_ answer: Answer) throws(Failure) {
-        if wantsJSON { return Terminal.print(String(decoding: answer.body, as: UTF8.self)) }
+        if wantsJSON {
+            return Terminal.print(answer.body.isEmpty ? "{}" : String(decoding: answer.body, as: UTF8.self))
+        }
+        if answer.body.isEmpty, answer.isGood { return Terminal.print("done") }
         guard answer.isGood || answer.value["error"] == nil else { return }
         for line in lines(answer.value) { Terminal.print(line) }
     }

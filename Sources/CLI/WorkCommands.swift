@@ -3,7 +3,11 @@ extension Command {
         Command(
             words: ["tasks", "list"], summary: "list tasks, newest first",
             options: [
-                .init(name: "--state", value: "STATE", doc: "only those in this state, such as unknown"),
+                .init(
+                    name: "--state", value: "STATE",
+                    doc:
+                        "only queued, submitting, unknown, running, fetching, finished, failed, canceled or expired ones"
+                ),
                 .init(name: "--account", value: "NAME", doc: "only this account's"),
                 .init(name: "--provider", value: "ID", doc: "only those at this provider"),
                 .init(name: "--since", value: "TIME", doc: "only those made since, as RFC 3339"),
@@ -71,7 +75,9 @@ extension Command {
             action: .ask { _ in
                 .get(
                     "/admin/v1/providers",
-                    columns: ["provider", "enabled", "breaker", "running", "concurrency", "typical_seconds", "note"])
+                    columns: [
+                        "id", "enabled", "breaker", "running", "concurrency", "typical_seconds", "last_fault", "note",
+                    ])
             }),
         Command(
             words: ["providers", "enable"], summary: "let a provider take work again", arguments: [provider],
@@ -86,7 +92,17 @@ extension Command {
             action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/test", [:]) }),
         Command(
             words: ["stats"], summary: "tasks, success, durations, credits, cost and margin by provider and day",
-            action: .ask { _ in .get("/admin/v1/stats") }),
+            detail: """
+                Margin is credits times prices.credit_dollars, less what the providers cost; attempts whose cost nobody
+                told are counted in unknown_costs. Money is in millionths of a US dollar.
+                """,
+            options: [
+                .init(name: "--since", value: "TIME", doc: "as RFC 3339; else 30 days ago"),
+                .init(name: "--until", value: "TIME", doc: "as RFC 3339; else now"),
+            ],
+            action: .ask { call in
+                .get("/admin/v1/stats" + Path.query(["since": call["--since"], "until": call["--until"]]))
+            }),
         Command(
             words: ["audit"], summary: "list what operators did, newest first", options: paging,
             action: .ask { call in

@@ -29,6 +29,14 @@ extension Gateway {
             return .couldNotStart("\(error)")
         }
         house.change { $0.load = reload }
+        if !house.store.upgrade.applied.isEmpty {
+            log(
+                .info, "the database was brought to this version's schema",
+                [
+                    "applied": .text(house.store.upgrade.applied.joined(separator: ", ")),
+                    "copy_before": .text(house.store.upgrade.copy ?? "none"),
+                ])
+        }
         for warning in configuration.warnings { log(.warning, "configuration", ["note": .text(warning)]) }
         do {
             let welcome = try await house.open()
@@ -41,7 +49,7 @@ extension Gateway {
         defer { withExtendedLifetime(signals) {} }
         for await wish in wishes {
             switch wish {
-            case .reload: _ = house.reload(reload)
+            case .reload: await house.reload(bySignal: reload)
             case .stop:
                 await house.close()
                 return .stopped
@@ -82,12 +90,20 @@ extension House {
             state.loops = loops
         }
         for listener in server.listeners {
-            log(
-                .info, "listening",
-                [
-                    "address": "\(listener.address)", "listener": .text(listener.label), "tls": .flag(listener.usesTLS),
-                    "url": .text(publicURL),
-                ])
+            let (address, label, tls) = ("\(listener.address)", listener.label, listener.usesTLS)
+            // The customers' address leads to no other listener.
+            if label == Listener.front {
+                log(
+                    .info, "listening",
+                    [
+                        "address": .text(address), "listener": .text(label), "tls": .flag(tls),
+                        "url": .text(publicURL),
+                    ])
+            } else {
+                log(
+                    .info, "listening",
+                    ["address": .text(address), "listener": .text(label), "tls": .flag(tls)])
+            }
         }
         let enabled = Configuration.providerIDs.filter(configuration.isEnabled).map(\.rawValue)
         log(

@@ -74,10 +74,11 @@ final class House: Sendable {
         let pictures = Pictures(files: files, canHost: configuration.publicURL != nil) { picture, until in
             links.input(picture, until: until)
         }
+        let tokenKey = store.vault.signingKey("attempts")
         let shop = Workshop(
             store: store, files: files, wire: wire, pictures: pictures,
             settings: configuration.back, desks: desks.all(configuration, policy: policy), clock: clock,
-            journal: Self.journal(log), boot: store.boot)
+            journal: Self.journal(log), boot: store.boot, token: AttemptToken { Digests.hmac($0, key: tokenKey) })
         work = Work(shop)
         courier = HTTPCourier(
             client: receivers, policy: Self.webhookPolicy(configuration, listeners), now: { [clock] in clock.now() })
@@ -92,6 +93,7 @@ final class House: Sendable {
     ) throws -> SQLiteStore {
         var options = StoreOptions()
         options.onFatal = onFatal
+        options.copiesBeforeUpgrade = configuration.backsUpBeforeUpgrade
         return try SQLiteStore.open(
             directory: configuration.dataDirectory, options: options, rendering: status.rendering)
     }

@@ -128,15 +128,19 @@ package struct Submission: Sendable {
     package let concurrentTasks: Int
     /// The most the key may ever spend.
     package let spendCap: Credits?
+    /// Where `wallet.low` is told, for accounts without a mark of their own.
+    package let lowBalance: Credits?
 
     package init(
-        task: GenerationTask, idempotency: IdempotencyKey?, answer: [UInt8], concurrentTasks: Int, spendCap: Credits?
+        task: GenerationTask, idempotency: IdempotencyKey?, answer: [UInt8], concurrentTasks: Int, spendCap: Credits?,
+        lowBalance: Credits? = nil
     ) {
         self.task = task
         self.idempotency = idempotency
         self.answer = answer
         self.concurrentTasks = concurrentTasks
         self.spendCap = spendCap
+        self.lowBalance = lowBalance
     }
 }
 

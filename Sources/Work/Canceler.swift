@@ -19,12 +19,15 @@ package final class Canceler: Duty {
 
     /// Looks at a committed task; true if there is something to call off.
     package func observe(_ task: GenerationTask) -> Bool {
-        guard task.slots.contains(where: { $0.state == .canceled || $0.state == .expired }) else { return false }
+        // A restored backup may be a copy of a gateway that still runs: the jobs it remembers are not its own to end.
+        guard task.slots.contains(where: { $0.state == .canceled || $0.state == .expired }),
+            shop.store.reconciling == nil
+        else { return false }
         return waiting.withLock { waiting in
             var found = false
             for slot in task.slots where slot.state == .canceled || slot.state == .expired {
                 guard let attempt = slot.attempt, attempt.outcome == .abandoned, attempt.handle != nil,
-                    attempt.boot == shop.boot || slot.state == .canceled, waiting.due.count < 10_000,
+                    waiting.due.count < 10_000,
                     waiting.seen.insert(attempt.id).inserted
                 else { continue }
                 if waiting.seen.count > 20_000 { waiting.seen = [attempt.id] }

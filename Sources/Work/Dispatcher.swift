@@ -62,6 +62,10 @@ package final class Dispatcher: Duty {
     private func begin(_ due: DueSlot, wasParked: Bool, now: Instant) async -> Errand? {
         let task = due.task
         guard now < task.deadline else { return nil }
+        // Attempts are counted before they are made, so one that brings the process down each time ends here.
+        if due.slot.tries >= shop.verdict.mostSubmits(of: due.slot) {
+            return Errand(due.key) { [shop] in await shop.fail(due, Self.usedUp(due)) }
+        }
         let kind = RequestKind(task.request.parameters)
         let route = await shop.route(due, at: now)
         let identity = DueSlotIdentity(key: due.key, account: task.account)
@@ -86,6 +90,12 @@ package final class Dispatcher: Duty {
         if route.isOut { limits.append(waitEnds) }
         let until = limits.min() ?? now
         return Errand(due.key) { [shop] in await shop.put(off: due, until: until) }
+    }
+
+    private static func usedUp(_ due: DueSlot) -> Failure {
+        let last = due.slot.attempt?.evidence.map { "; the last: \($0.message)" } ?? ""
+        return Failure(
+            code: "too_many_attempts", message: "No provider took it in \(due.slot.tries) attempts\(last)")
     }
 
     private static func hopeless(_ due: DueSlot, _ route: Route) -> Failure {

@@ -7,12 +7,16 @@ package protocol Duty: Sendable {
     var name: String { get }
     /// Whether the end of an errand makes room for another, so that it is worth looking again.
     var looksAgain: Bool { get }
+    /// Whether a slot that was asked for while its errand was under way is to have another: the news may be younger
+    /// than what the errand saw.
+    var repeats: Bool { get }
     /// At most `limit` errands for what is due at `now`, save slots that are busy with an earlier one.
     func pick(limit: Int, busy: Busy, now: Instant) async throws(StoreError) -> [Errand]
 }
 
 extension Duty {
     package var looksAgain: Bool { false }
+    package var repeats: Bool { false }
 
     /// Does everything that is due, all at once, and says how it went.
     package func runOnce(limit: Int = 1000, now: Instant) async throws(StoreError) -> Counts {

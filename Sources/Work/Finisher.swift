@@ -95,9 +95,9 @@ package struct Finisher: Duty {
         let strips = !request.parameters.flag(.textures) && desk.alwaysTextures
         let wantsThumbnail = request.parameters.flag(.generateThumbnail)
         if shop.settings.assets.mode == .passthrough, case .url(let url) = results.model, !strips,
-            !wantsThumbnail || results.thumbnail != nil, request.uploadURL == nil
+            !wantsThumbnail || results.thumbnail != nil, request.uploadURL == nil, request.responseFormat == .url
         {
-            return .success(pointed(to: url, results, wantsThumbnail: wantsThumbnail))
+            return .success(pointed(to: url, results, due, desk, wantsThumbnail: wantsThumbnail))
         }
         do throws(FilesError) {
             let draft = try shop.files.draft()
@@ -128,20 +128,26 @@ package struct Finisher: Duty {
                 adjustments: desk.adjustments(of: request) + results.notes)
             if wantsThumbnail { home.thumbnail = await thumbnail(results, path, due) }
             await upload(path, due)
+            // An upload may take minutes, and another task's end may have been the file's: rather fetched again than
+            // promised in vain.
+            guard shop.files.renew(name) else { return .failure(.ours("the file is gone again")) }
             return .success(home)
         } catch {
             return .failure(.ours("\(error)"))
         }
     }
 
-    private func pointed(to url: String, _ results: UpstreamResults, wantsThumbnail: Bool) -> Home {
+    private func pointed(
+        to url: String, _ results: UpstreamResults, _ due: DueSlot, _ desk: any Desk, wantsThumbnail: Bool
+    ) -> Home {
         Home(
             model: Asset(kind: .model, place: .upstream(url: url), byteCount: 0, contentType: "model/gltf-binary"),
             thumbnail: wantsThumbnail
                 ? results.thumbnail.map {
                     Asset(kind: .thumbnail, place: .upstream(url: $0), byteCount: 0, contentType: "image/png")
                 } : nil,
-            cost: results.costMicrodollars, adjustments: results.notes)
+            cost: results.costMicrodollars ?? desk.cost(of: due.task.request),
+            adjustments: desk.adjustments(of: due.task.request) + results.notes)
     }
 
     /// Nil when the draft holds the provider's file.

@@ -49,9 +49,11 @@ package final class Loop: Sendable {
 
     /// Begins an errand now, out of turn.
     package func begin(_ errand: Errand) {
-        errands.start(errand) { [shop, alarm, duty] outcome, again in
+        errands.start(errand) { [self, shop, alarm, duty] outcome, again in
             shop.tally.errand(duty.name, outcome)
-            if outcome == .postponed {
+            if again, duty.repeats, outcome == .progressed {
+                begin(errand)
+            } else if outcome == .postponed {
                 alarm.set(shop.clock.now() + .seconds(1))
             } else if again || duty.looksAgain {
                 alarm.ring()

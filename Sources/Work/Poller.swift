@@ -4,6 +4,8 @@ import Store
 /// Looks at running jobs when their next look is due: its cost follows what is due, not what runs.
 package struct Poller: Duty {
     package let name = "poller"
+    /// A callback that came during a look.
+    package let repeats = true
     private let shop: Workshop
 
     package init(_ shop: Workshop) { self.shop = shop }

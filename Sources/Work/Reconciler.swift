@@ -21,6 +21,8 @@ package struct Reconciler: Duty {
     private func reconcile(_ due: DueSlot) async -> Outcome {
         guard let attempt = due.slot.attempt else { return .stale }
         guard shop.clock.now() < due.task.deadline else { return .stale }
+        // It called back before its own answer was lost.
+        if let handle = attempt.handle { return await tell(.accepted(handle, pollAt: shop.clock.now()), due) }
         guard let desk = shop.desk(attempt.provider), desk.hasKey, desk.canReconcile else { return await wait(due) }
         // While spending is paused, after a backup was restored say, nothing that could buy goes out.
         guard !desk.reconcilesByResending || shop.store.health.paused == nil else { return await wait(due) }
@@ -40,7 +42,12 @@ package struct Reconciler: Duty {
                 .info, "found a job whose answer was lost", task: due.task.id, ["provider": desk.id.rawValue])
             return await tell(.accepted(handle, pollAt: then), due)
         case .refused(let evidence):
-            // It is certain now that nothing was bought: as if it had said so at once.
+            // It is certain now that nothing was bought: as if it had said so at once. That it is certain is the
+            // provider's word, so it is not believed more often than any other refusal.
+            guard due.slot.tries < shop.settings.routing.maxAttempts else {
+                let message = "No provider took it in \(due.slot.tries) attempts; the last said: \(evidence.message)"
+                return await tell(.failed(Failure(code: "too_many_attempts", message: message), evidence), due)
+            }
             return await tell(
                 .setBack(evidence, .init(outcome: .refused, retryAt: then, spent: false)), due)
         case .absent:

@@ -42,7 +42,8 @@ struct Submission: Sendable {
             return .stale
         }
         let attempt = Attempt(
-            id: .new(at: now), number: due.slot.tries + 1, provider: desk.id, token: UUIDv4.make(), boot: shop.boot,
+            id: .new(at: now), number: due.slot.tries + 1, provider: desk.id,
+            token: shop.token(task.id, due.index, due.slot.tries + 1), boot: shop.boot,
             beganAt: now)
         let job = Job(task: task, slot: due.slot, attempt: attempt)
         guard case .changed = await shop.record(.began(attempt), due.reference) else {
@@ -50,6 +51,9 @@ struct Submission: Sendable {
             return .stale
         }
         shop.board.confirm(due.key)
+        // Committing may have taken long, or the process may have been stopped: whoever is out of time is not bought
+        // anything. `Reaper` ends the slot.
+        guard shop.clock.now() < task.deadline else { return .stale }
         if due.slot.tries == 0 { shop.tally.waited(now - task.createdAt) }
         let submitted = await desk.submit(job, picture)
         let outcome = await record(submitted, attempt)
@@ -120,16 +124,5 @@ extension Outcome {
         case .canceled: self = .canceled
         case .expired: self = .expired
         }
-    }
-}
-
-/// A random UUID (RFC 9562 version 4) in text: an attempt's name towards its provider, and the secret in its
-/// callback's address.
-enum UUIDv4 {
-    static func make() -> String {
-        var random = SystemRandomNumberGenerator()
-        let high = random.next() & ~0xF000 | 0x4000
-        let low = random.next() >> 2 | 0x8000_0000_0000_0000
-        return Identifier<Attempt>(high: high, low: low).description
     }
 }

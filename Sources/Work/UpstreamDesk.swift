@@ -152,6 +152,8 @@ package struct UpstreamDesk: Desk {
         if provider.resendIsSafe {
             switch await submit(job, picture) {
             case .accepted(let handle), .done(let handle, _): return .accepted(handle)
+            // A conflict whose words cannot be read is with a job of this name, most likely: the one we look for.
+            case .trouble(_, let evidence) where evidence.status == 409: return .unclear
             // A refusal of the request itself would have been the answer the first time, too. Any other says
             // nothing of the first.
             case .trouble(.input, let evidence), .trouble(.disputed, let evidence): return .refused(evidence)

@@ -24,9 +24,19 @@ package struct Verdict: Sendable {
     /// Attempts begun for one slot, at most: crashes count, for they are counted before they can happen.
     package var maxAttempts: Int
 
+    /// A provider that only says "not now" is asked this many times as often before its slot is given up: it broke
+    /// nothing and bought nothing, and each time is longer after the last.
+    private static let patienceWithBusy = 4
+
     package init(pace: Pace, maxAttempts: Int) {
         self.pace = pace
         self.maxAttempts = maxAttempts
+    }
+
+    /// Submits begun for one slot after which there are no more, whatever became of them.
+    package func mostSubmits(of slot: Slot) -> Int {
+        let wasBusy = slot.attempt?.outcome == .refused && slot.attempt?.evidence?.fault == "busy"
+        return wasBusy ? maxAttempts * Self.patienceWithBusy : maxAttempts
     }
 
     /// After a submit. `slot` is as it was before the attempt; `others` says whether somebody else could take it.
@@ -37,8 +47,10 @@ package struct Verdict: Sendable {
         let tries = slot.tries + 1
         let wasRefusedHere = slot.attempt?.provider == provider && slot.attempt?.outcome == .refused
         let later = now + pace.backoff(after: tries, random: &random)
-        func back(at moment: Instant, spent: Bool, secondChance: Bool = false) -> SlotEvent {
-            guard tries < maxAttempts else { return .failed(exhausted(evidence, tries: tries), evidence) }
+        func back(
+            at moment: Instant, spent: Bool, secondChance: Bool = false, most: Int? = nil
+        ) -> SlotEvent {
+            guard tries < most ?? maxAttempts else { return .failed(exhausted(evidence, tries: tries), evidence) }
             return .setBack(
                 evidence, .init(outcome: .refused, retryAt: moment, spent: spent, secondChance: secondChance))
         }
@@ -51,9 +63,11 @@ package struct Verdict: Sendable {
                     Failure(code: "provider_refused", message: "\(provider) refused it: \(evidence.message)"), evidence)
             }
             return back(at: now, spent: true, secondChance: true)
-        case .account, .busy:
+        case .account:
             // The provider's own standing keeps it from being asked again too soon; the slot only goes back.
-            return back(at: now, spent: others && trouble == .account)
+            return back(at: now, spent: others)
+        case .busy:
+            return back(at: others ? now : later, spent: false, most: maxAttempts * Self.patienceWithBusy)
         case .unreachable:
             return back(at: others && wasRefusedHere ? now : later, spent: others && wasRefusedHere)
         case .unknown:

@@ -111,12 +111,17 @@ package final class Work: Sendable {
         for loop in loops { loop.alarm.ring() }
     }
 
+    /// An operator has taken a provider out, or put it back, and that is a row already. Whoever waits for it goes now.
+    package func changed(_ provider: ProviderID, isEnabled: Bool?) {
+        shop.board.setOverride(isEnabled, of: provider)
+        dispatcher.alarm.ring()
+    }
+
     /// An operator takes a provider out, or puts it back. What runs there is followed to its end.
     package func setEnabled(_ enabled: Bool?, provider: ProviderID, note: String?) async throws(StoreError) {
         try await shop.store.setProviderState(
             ProviderState(provider: provider, enabled: enabled, note: note), now: shop.clock.now())
-        shop.board.setOverride(enabled, of: provider)
-        dispatcher.alarm.ring()
+        changed(provider, isEnabled: enabled)
     }
 
     package enum CallbackAnswer: Hashable, Sendable {
@@ -149,7 +154,10 @@ package final class Work: Sendable {
             if let handle {
                 _ = await shop.record(.accepted(handle, pollAt: shop.clock.now()), due.reference, persistently: true)
             }
-        case .queued, .submitting, .fetching, .finished, .failed, .canceled, .expired: break
+        case .submitting:
+            // The answer to the submit may still come, or be lost: then this is how the job is found again.
+            if let handle { try? await shop.store.keepHandle(handle, attempt: attempt.id, now: shop.clock.now()) }
+        case .queued, .fetching, .finished, .failed, .canceled, .expired: break
         }
         return .taken
     }

@@ -15,6 +15,7 @@ package final class Workshop: Sendable {
     package let journal: Journal
     /// Which run of the gateway this is: attempts of older ones are orphans.
     package let boot: Int64
+    package let token: AttemptToken
     private let state: Mutex<State>
 
     private struct State {
@@ -25,7 +26,7 @@ package final class Workshop: Sendable {
 
     package init(
         store: any Store, files: any Files, wire: any Wire, pictures: Pictures, settings: WorkSettings,
-        desks: [any Desk], clock: RunClock = .system(), journal: Journal, boot: Int64
+        desks: [any Desk], clock: RunClock = .system(), journal: Journal, boot: Int64, token: AttemptToken
     ) {
         self.store = store
         self.files = files
@@ -34,6 +35,7 @@ package final class Workshop: Sendable {
         self.clock = clock
         self.journal = journal
         self.boot = boot
+        self.token = token
         state = Mutex(State(settings: settings, desks: [:]))
         configure(settings, desks: desks)
     }
@@ -44,15 +46,16 @@ package final class Workshop: Sendable {
 
     package var desks: [ProviderID: any Desk] { state.withLock { $0.desks } }
 
-    /// Takes a new configuration. A provider that is no longer in it keeps its desk while jobs run there: they
-    /// are followed to their end, but get no company.
+    /// Takes a new configuration. A provider that is no longer in it, or no longer has a key, keeps the desk it had
+    /// while jobs run there: they are followed to their end, but get no company.
     package func configure(_ settings: WorkSettings, desks: [any Desk]) {
         let gone = state.withLock { state in
             state.settings = settings
             let named = Set(desks.map(\.id))
             let gone = state.desks.keys.filter { !named.contains($0) }
-            for desk in desks { state.desks[desk.id] = desk }
-            return gone
+            let keyless = desks.filter { !$0.hasKey && state.desks[$0.id]?.hasKey == true }.map(\.id)
+            for desk in desks where !keyless.contains(desk.id) { state.desks[desk.id] = desk }
+            return gone + keyless
         }
         for desk in desks { board.configure(desk.id, desk.standing(settings)) }
         for provider in gone { board.change(provider) { $0.isEnabled = false } }

@@ -41,7 +41,10 @@ final class House: Sendable {
         shop = Workshop(
             store: store, files: files, wire: wire, pictures: Pictures(files: files, canHost: false) { _, _ in nil },
             settings: settings, desks: desks, clock: clock ?? RunClock { holder.house?.now ?? Self.start },
-            journal: .silent, boot: store.boot)
+            journal: .silent, boot: store.boot,
+            token: AttemptToken { text in
+                (0..<32).map { place in text.reduce(UInt8(place)) { $0 &* 31 &+ $1 } }
+            })
         holder.house = self
         store.onChange { [weak self] tasks in
             for task in tasks { _ = self?.shop.board.observe(task.task) }

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -104,20 +105,50 @@ def provider_config(sims: dict[str, Simulator], **over) -> dict:
     }
 
 
-def work_gateway(sims: dict[str, Simulator], config: dict | None = None, **options) -> Gateway:
-    """Asks the providers in the order given."""
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens at just now, for a gateway that must know its own address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def work_gateway(sims: dict[str, Simulator], config: dict | None = None, port: int = 0, **options) -> Gateway:
+    """Asks the providers in the order given. With a `port` it can have a `public_url`."""
     own = {
         "providers": provider_config(sims),
         "routing": {"order": list(sims)},
         "polling": {"scale": SCALE},
         "limits": {"concurrent_tasks": 100_000, "requests_per_minute": 1_000_000},
     }
-    return Gateway(merged(own, config or {}), **options)
+    gateway = Gateway(merged(own, config or {}), **options)
+    gateway.port = port
+    return gateway
 
 
 def attempts(g: Gateway, task: str) -> list[dict]:
     """Every attempt of a task, oldest first, as the operator sees them."""
     return g.admin("GET", f"/admin/v1/tasks/{task}")["attempts"]
+
+
+def until(question, seconds: float = 20, what: str = "") -> None:
+    """Waits for something to become so."""
+    end = time.monotonic() + seconds
+    while not question():
+        assert time.monotonic() < end, f"still not so after {seconds} s: {what}"
+        time.sleep(0.01)
+
+
+def reload(g: Gateway, **over) -> None:
+    """Changes the configuration of a running gateway, and knows that it is in force."""
+    g.config = merged(g.config, over)
+    g.write_config()
+    g.admin("POST", "/admin/v1/reload")
+
+
+def postings(g: Gateway, task: str) -> list[tuple[str, int]]:
+    """What was moved for a task, in order: kind and amount."""
+    story = g.admin("GET", f"/admin/v1/tasks/{task}")
+    return [(p["kind"], p["amount"]) for p in story["charged"]["postings"]]
 
 
 def money_is_right(g: Gateway) -> None:

@@ -11,7 +11,25 @@ package struct OperatorActs: Sendable {
     /// Tells routing that a provider was turned on or off.
     package var providerChanged: @Sendable (ProviderID, _ isEnabled: Bool) -> Void = { _, _ in }
 
+    /// Copies pictures, models and, if asked to, the master key into a directory, for a backup.
+    package var keepFiles: @Sendable (_ directory: String, _ withKey: Bool) async -> Result<FilesKept, ActRefusal> = {
+        _, _ in .failure(.notHere)
+    }
+
     package init() {}
+}
+
+/// What a backup holds beside the database.
+package struct FilesKept: Hashable, Sendable {
+    package let count: Int
+    package let bytes: Int64
+    package let hasMasterKey: Bool
+
+    package init(count: Int, bytes: Int64, hasMasterKey: Bool) {
+        self.count = count
+        self.bytes = bytes
+        self.hasMasterKey = hasMasterKey
+    }
 }
 
 /// Why an act was not done, in words for the operator.

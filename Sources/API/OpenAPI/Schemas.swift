@@ -313,7 +313,18 @@ enum Schemas {
                 "Backup",
                 """
                 {"type":"object","required":["path"],"additionalProperties":false,"properties":{
-                "path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^/"}}}
+                "path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^/"},
+                "files":{"type":["string","null"],"minLength":1,"maxLength":4096,"pattern":"^/"},
+                "master_key":{"type":"boolean","default":true}}}
+                """
+            ),
+            (
+                "BackedUp",
+                """
+                {"type":"object","required":["message","path","files","master_key"],"properties":{
+                "message":{"type":"string"},"path":{"type":"string"},"files":{"type":["string","null"]},
+                "file_count":{"type":["integer","null"]},"file_bytes":{"type":["integer","null"]},
+                "master_key":{"type":"boolean"}}}
                 """
             ),
             ("Message", #"{"type":"object","required":["message"],"properties":{"message":{"type":"string"}}}"#),

@@ -36,7 +36,7 @@ extension House {
             return RouteChoices(route, request, work.shop).all
         }
         around.providers = { [weak self] in self?.providerViews() ?? [] }
-        around.estimate = { task, now in TimeLeft(work.shop.board.standings()).of(task, at: now) }
+        around.estimate = { found, now in TimeLeft(work.shop.board).of(found, at: now) }
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
         }
@@ -46,7 +46,7 @@ extension House {
             return Room(assets, directory: directory, usedBytes: files.usedBytes).objection != nil
         }
         around.problems = { [weak self] in self?.readiness().problems ?? [] }
-        around.metrics = { [weak self] in self?.metrics().bytes ?? [] }
+        around.metrics = { [weak self] in await self?.metrics().bytes ?? [] }
         around.report = { message, request in log(.error, message, request: request) }
         around.acts = operatorActs()
         around.webhooks = WebhookActs(
@@ -62,7 +62,9 @@ extension House {
         var acts = OperatorActs()
         acts.reload = { [weak self] in await self?.reloadAsked() ?? .failure(.notHere) }
         acts.test = { [weak self] in await self?.trial(of: $0) ?? .failure(.notHere) }
-        acts.providerChanged = { [work] provider, isEnabled in work.shop.board.setOverride(isEnabled, of: provider) }
+        let keeping = BackupFiles(dataDirectory: configuration.dataDirectory)
+        acts.keepFiles = { await keeping.keep(in: $0, withKey: $1) }
+        acts.providerChanged = { [work] provider, isEnabled in work.changed(provider, isEnabled: isEnabled) }
         return acts
     }
 
@@ -77,13 +79,15 @@ extension House {
             isDraining: change { $0.isDraining }, now: clock.now())
     }
 
-    func metrics() -> MetricsPage {
+    func metrics() async -> MetricsPage {
         let (server, reloads, isDraining) = change { ($0.server, $0.reloads, $0.isDraining) }
         return MetricsPage(
             version: Gateway.version, startedAt: startedAt, server: server?.metrics,
             client: client.metrics, store: store.health, work: work.shop.tally.snapshot(),
             standings: work.shop.board.standings(), webhooks: sender.counts, assetBytes: files.usedBytes,
             quotaBytes: Int64(configuration.assets.quotaBytes), log: log.counts, reloads: reloads,
-            isDraining: isDraining, now: clock.now())
+            // A store that cannot answer just now leaves these out: the page is most wanted then.
+            totals: try? await store.ledgerTotals(), backlog: try? await store.webhookBacklog(),
+            problems: readiness().problems, isDraining: isDraining, now: clock.now())
     }
 }

@@ -13,11 +13,13 @@ extension Configuration {
     var front: API.Settings {
         var settings = API.Settings()
         settings.prices = prices
+        settings.creditMicrodollars = Int64((creditDollars * 1_000_000).rounded())
         settings.limits.bodyBytes = limits.bodyBytes
         settings.limits.requestsPerMinute = limits.requestsPerMinute
         settings.limits.readsPerMinute = limits.readsPerMinute
         settings.limits.wrongKeysPerMinute = limits.wrongKeysPerMinute
         settings.limits.concurrentTasks = limits.concurrentTasks
+        settings.limits.lowBalance = limits.lowBalance
         settings.limits.waiting = limits.waiting
         settings.limits.waitingPerAccount = limits.waitingPerAccount
         settings.taskDeadline = limits.taskDeadline

@@ -22,6 +22,8 @@ package struct Configuration: Sendable {
     package internal(set) var assets = Assets()
     package internal(set) var inputs = Inputs()
     package internal(set) var prices = PriceTable(rows: [:], thumbnail: 0)
+    /// What a credit stands for in US dollars.
+    package internal(set) var creditDollars = 0.0
     package internal(set) var idempotency = Idempotency()
     package internal(set) var adminListen: [String] = []
     package internal(set) var metrics = Metrics()
@@ -102,6 +104,7 @@ package struct Configuration: Sendable {
         package var requestsPerMinute = 0
         package var readsPerMinute = 0
         package var concurrentTasks = 0
+        package var lowBalance: Credits?
         package var wrongKeysPerMinute = 0
         package var waiting = 0
         package var waitingPerAccount = 0

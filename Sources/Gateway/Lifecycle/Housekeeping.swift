@@ -13,6 +13,9 @@ struct Housekeeping: Sendable {
 
     /// Between two looks when there was little to do.
     private static let pause = Duration.seconds(60)
+    /// A file that no row speaks of any more stays for this long after it was last kept: the same bytes may be on
+    /// their way into another row.
+    private static let fallowSeconds: Int64 = 30
     /// Between two looks for files that no row speaks of: those of runs that died, and the sandbox's pictures.
     private static let sweepPause = Duration.seconds(3600)
     /// A file must be this old to be an orphan: younger ones may belong to a row that is just being written.
@@ -35,7 +38,9 @@ struct Housekeeping: Sendable {
     func cleanUp(now: Instant) async -> Bool {
         do throws(StoreError) {
             let done = try await store.cleanUp(retention(), now: now)
-            for name in done.files.compactMap({ FileName($0) }) { files.remove(name) }
+            for name in done.files.compactMap({ FileName($0) }) {
+                files.remove(name, olderThan: Self.fallowSeconds)
+            }
             if done.tasks + done.events + done.files.count > 0 {
                 log(
                     .debug, "cleaned up",

@@ -16,6 +16,8 @@ extension SQLiteStore {
 
 /// What the CLI needs when no gateway is running too.
 enum Backup {
+    /// Why a restored database buys nothing at first.
+    static let reason = "restored from a backup: see what happened since, then release it"
     fileprivate static let queue = WorkQueue(label: "store.backup")
 
     static func make(from source: String, to path: String) throws {
@@ -35,7 +37,7 @@ enum Backup {
             try copy.snapshot { while !fold.isAtEnd { try fold.advance(in: copy, by: 20_000) } }
             if let violation = fold.violation { throw StoreError.broken("the copy's ledger: \(violation.message)") }
             try copy.begin {
-                try copy.setMeta("reconcile", "restored from a backup: see what happened since, then release it")
+                try copy.setMeta("reconcile", reason)
             }
         }
         let descriptor = Glibc.open(draft, O_RDONLY | O_CLOEXEC)

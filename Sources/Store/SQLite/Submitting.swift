@@ -45,7 +45,7 @@ extension Transaction {
         }
         if let key = submission.idempotency { try remember(key, submission) }
         let rest = balance - price
-        if let mark = customer.lowBalance, balance >= mark, rest < mark {
+        if let mark = customer.lowBalance ?? submission.lowBalance, balance >= mark, rest < mark {
             try announce(
                 .walletLow, of: .wallet(task.account, balance: rest, mark: mark), account: task.account, at: now)
         }
