@@ -20,8 +20,11 @@ extension SQLiteStore {
         try await readers.read { try $0.attempts(of: delivery, account: account) }
     }
 
-    package func resend(_ delivery: DeliveryID, account: AccountID, now: Instant) async throws(StoreError) {
-        try await writer.write { transaction in
+    package func resend(
+        _ delivery: DeliveryID, account: AccountID, now: Instant, answer: KeptAnswer?
+    ) async throws(StoreError) -> Replay? {
+        try await writer.write { [vault] transaction in
+            if let earlier = try transaction.once(answer, account: account, vault) { return earlier }
             let changed = try transaction.database.run(
                 """
                 UPDATE deliveries SET state = 'pending', due_at = ?, ended_at = NULL
@@ -35,6 +38,7 @@ extension SQLiteStore {
                 $0.bind(account)
             }
             guard changed == 1 else { throw StoreError.notFound }
+            return nil
         }
     }
 
