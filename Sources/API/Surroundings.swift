@@ -1,6 +1,7 @@
 import Domain
 import Files
 import HTTP
+import Store
 
 /// What the front needs of the rest of the house, as values: it can reach the store, and nothing else, by itself.
 package struct Surroundings: Sendable {

@@ -88,7 +88,8 @@ extension EventLoop {
         guard isSampled || response.status.isServerError, let log = core.configuration.accessLog else { return }
         log.write(
             AccessLog.Entry(
-                id: exchange.id, method: exchange.logged?.method ?? .other("-"), path: exchange.logged?.target.path ?? "-",
+                id: exchange.id, method: exchange.logged?.method ?? .other("-"),
+                path: exchange.logged?.target.path ?? "-",
                 route: response.route, status: response.status, bodyBytes: bodyBytes, microseconds: microseconds,
                 client: exchange.client, listener: connection.listener))
     }

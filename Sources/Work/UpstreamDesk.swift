@@ -105,7 +105,8 @@ package struct UpstreamDesk: Desk {
             return .trouble(.disputed, Evidence(fault: "no_fit", message: "\(provider.name) cannot do this request"))
         }
         switch await upstream.send(
-            provider.submission(upstreamJob, settings), terms(options.timeout, isRepeatable: provider.resendIsSafe)) {
+            provider.submission(upstreamJob, settings), terms(options.timeout, isRepeatable: provider.resendIsSafe))
+        {
         case .failed(let failure): return .trouble(failure.onSubmit, failure.evidence)
         case .answered(let reply):
             switch provider.readSubmission(reply, upstreamJob, settings) {

@@ -64,13 +64,9 @@ extension House {
         var acts = OperatorActs()
         acts.reload = { [weak self] in await self?.reloadAsked() ?? .failure(.notHere) }
         acts.test = { [weak self] in await self?.trial(of: $0) ?? .failure(.notHere) }
-<<<<<<< HEAD
-        acts.providerChanged = { [work] provider, isEnabled in work.changed(provider, isEnabled: isEnabled) }
-=======
         let keeping = BackupFiles(dataDirectory: configuration.dataDirectory)
         acts.keepFiles = { await keeping.keep(in: $0, withKey: $1) }
-        acts.providerChanged = { [work] provider, isEnabled in work.shop.board.setOverride(isEnabled, of: provider) }
->>>>>>> operator
+        acts.providerChanged = { [work] provider, isEnabled in work.changed(provider, isEnabled: isEnabled) }
         return acts
     }
 
