@@ -16,7 +16,7 @@ SOURCES := Sources Tests Package.swift config migrations $(wildcard bench exampl
 VERSION := $(shell sed -n 's/.*static let version = "\(.*\)"/\1/p' Sources/Gateway/Gateway.swift)
 RESULTS := $(BUILD)/results
 # Programs that only benchmarks run.
-BENCHES := bench-http-server bench-http-pace bench-http-client
+BENCHES := bench-http-server bench-http-pace bench-http-client bench-store
 
 .PHONY: help
 help: ## List the targets

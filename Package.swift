@@ -86,6 +86,7 @@ let package = Package(
         program("ProviderSimulator", imports: ["HTTP", "HTTPServer", "HTTPClient", "Simulation"]),
 
         program("hello", imports: ["HTTP", "HTTPServer"], path: "examples/hello"),
+        program("bench-store", imports: ["CSQLite", "Domain", "Migrations", "Store"], path: "bench/store"),
         program("bench-http-pace", imports: ["HTTP"], path: "bench/http-pace"),
         program("bench-http-server", imports: ["JSON", "HTTP", "HTTPServer"], path: "bench/http-server"),
         program("bench-http-client", imports: ["HTTP", "HTTPClient"], path: "bench/http-client"),

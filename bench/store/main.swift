@@ -1,6 +1,6 @@
 // Measures the store against SQLite itself, in one process and interleaved rounds:
 //
-//     swift run -c release bench-store [submit|status|claims|scale] [--rounds 5] [--seconds 2] [--sizes 1000,100000]
+//     swift run -c release bench-store [submit|status|claims] [--rounds 5] [--seconds 2] [--sizes 1000,100000]
 //
 // `submit` compares the product's whole submit (FULL, group commit) with the same store at one commit a request, and
 // with a bare loop over the C API: same schema, same statements, batches of 32 and of 1, no queue, no hash, no JSON.

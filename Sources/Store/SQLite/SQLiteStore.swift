@@ -52,6 +52,8 @@ package final class SQLiteStore: Store {
         try DataDirectory.prepare(directory)
         lock = try DirectoryLock(directory: directory)
         _ = Self.withoutMemoryStatistics
+        // A file size limit must be an error that can be answered (EFBIG), not a signal that kills.
+        signal(SIGXFSZ, SIG_IGN)
         let path = directory + "/gateway.db"
         vault = try options.masterKey.map(Vault.init(masterKey:)) ?? Vault(file: directory + "/master.key")
         let spending = Spending()
