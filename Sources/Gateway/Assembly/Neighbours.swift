@@ -62,6 +62,7 @@ extension House {
         var acts = OperatorActs()
         acts.reload = { [weak self] in await self?.reloadAsked() ?? .failure(.notHere) }
         acts.test = { [weak self] in await self?.trial(of: $0) ?? .failure(.notHere) }
+        acts.isConfigured = { [work] in work.shop.board[$0]?.isEnabled ?? false }
         acts.providerChanged = { [work] provider, isEnabled in work.changed(provider, isEnabled: isEnabled) }
         return acts
     }
