@@ -25,8 +25,11 @@ extension SQLiteStore {
         }
     }
 
-    package func resend(_ delivery: DeliveryID, account: AccountID, now: Instant) async throws(StoreError) {
-        try await writer.write { transaction in
+    package func resend(
+        _ delivery: DeliveryID, account: AccountID, now: Instant, answer: KeptAnswer?
+    ) async throws(StoreError) -> Replay? {
+        try await writer.write { [vault] transaction in
+            if let earlier = try transaction.once(answer, account: account, vault) { return earlier }
             let changed = try transaction.database.run(
                 """
                 UPDATE deliveries SET state = 'pending', due_at = ?, ended_at = NULL
@@ -40,6 +43,7 @@ extension SQLiteStore {
                 $0.bind(account)
             }
             guard changed == 1 else { throw StoreError.notFound }
+            return nil
         }
     }
 
