@@ -66,7 +66,7 @@ extension Command {
                 """,
             options: [
                 .init(name: "--endpoint", value: "ID", doc: "whose deliveries", isRequired: true),
-                .init(name: "--since", value: "TIME", doc: "events since then, such as 2026-11-21T00:00:00Z; else of two weeks"),
+                .init(name: "--since", value: "TIME", doc: "such as 2026-11-21T00:00:00Z; else of two weeks"),
                 .init(name: "--until", value: "TIME", doc: "events until then; else until now"),
             ],
             action: .ask { call in
