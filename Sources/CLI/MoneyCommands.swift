@@ -65,7 +65,7 @@ extension Command {
     ]
 
     static let paging: [Option] = [
-        .init(name: "--limit", value: "N", doc: "rows to show"),
+        .init(name: "--limit", value: "N", doc: "rows to show at once (50 or 100 unless you say)"),
         .init(name: "--cursor", value: "CURSOR", doc: "go on where the last page ended"),
     ]
 

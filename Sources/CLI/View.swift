@@ -4,7 +4,8 @@ import JSON
 struct View {
     private let wantsJSON: Bool
     private let columns: [String]
-    private static let widest = 240
+    /// The longest row of a table, and the longest list on one line.
+    private static let (widest, line) = (240, 60)
 
     init(_ invocation: Invocation, columns: [String] = []) {
         wantsJSON = invocation.wantsJSON
@@ -34,6 +35,8 @@ struct View {
                     continue
                 case .array(let rows) where rows.contains { $0.object != nil } || rows.isEmpty:
                     below += object.count == 1 || isPage(object) ? table(rows) : ["", member.name + ":"] + table(rows)
+                case .array(let rows) where Self.cell(member.value).count > Self.line && rows.count > 1:
+                    below += ["", member.name + ":"] + rows.map { "  " + Self.cell($0) }
                 case .object(let inner):
                     below += ["", member.name + ":"] + self.lines(.object(inner)).map { "  " + $0 }
                 case .null where isPage(object): continue

@@ -10,7 +10,7 @@ extension Command {
                 ),
                 .init(name: "--account", value: "NAME", doc: "only this account's"),
                 .init(name: "--provider", value: "ID", doc: "only those at this provider"),
-                .init(name: "--since", value: "TIME", doc: "only those made since, as RFC 3339"),
+                .init(name: "--since", value: "TIME", doc: "only those made since, such as 2026-11-21T00:00:00Z"),
             ] + paging,
             action: .ask { call in
                 .get(
@@ -66,7 +66,7 @@ extension Command {
                 """,
             options: [
                 .init(name: "--endpoint", value: "ID", doc: "whose deliveries", isRequired: true),
-                .init(name: "--since", value: "TIME", doc: "events since then, as RFC 3339; else of two weeks"),
+                .init(name: "--since", value: "TIME", doc: "such as 2026-11-21T00:00:00Z; else of two weeks"),
                 .init(name: "--until", value: "TIME", doc: "events until then; else until now"),
             ],
             action: .ask { call in
@@ -107,8 +107,8 @@ extension Command {
                 told are counted in unknown_costs. Money is in millionths of a US dollar.
                 """,
             options: [
-                .init(name: "--since", value: "TIME", doc: "as RFC 3339; else 30 days ago"),
-                .init(name: "--until", value: "TIME", doc: "as RFC 3339; else now"),
+                .init(name: "--since", value: "TIME", doc: "such as 2026-11-21T00:00:00Z; else 30 days ago"),
+                .init(name: "--until", value: "TIME", doc: "such as 2026-11-21T00:00:00Z; else now"),
             ],
             action: .ask { call in
                 .get("/admin/v1/stats" + Path.query(["since": call["--since"], "until": call["--until"]]))
