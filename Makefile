@@ -66,7 +66,7 @@ walls: build-tests ## Plant a forbidden import in a copy and see the build refus
 	@scripts/walls
 
 .PHONY: release
-release: deps ## Optimized programs with the Swift runtime inside, in .build/dist
+release: libraries ## Optimized programs with the Swift runtime inside, in .build/dist
 	@scripts/build -c release --static-swift-stdlib --product trellis-gateway
 	@scripts/build -c release --static-swift-stdlib --product provider-simulator
 	@mkdir -p $(BUILD)/dist
@@ -87,7 +87,7 @@ bench: release-bench venv witnesses ## All benchmarks, each against a peer, into
 soak: release venv ## Mixed load with faults, kills and reloads for MINUTES, into bench/RESULTS.md
 	@TRELLIS_BIN_DIR=$(BUILD)/dist $(PYTHON) scripts/bench soak -- --minutes $(or $(MINUTES),30)
 
-# bench-start, bench-http, bench-store, bench-submit, bench-client, bench-work, bench-webhooks, bench-thumbnail
+# bench-start, bench-http, bench-store, bench-submit, bench-streams, bench-client, bench-work, bench-webhooks, bench-thumbnail
 bench-%: release-bench venv witnesses ## One of them: the name of a file in bench/
 	@$(PYTHON) bench/$*.py $(ARGS)
 
@@ -100,9 +100,13 @@ bench-http: release-bench venv witnesses
 release-bench: release
 	@for program in $(BENCHES); do scripts/build -c release --product $$program; done
 
+.PHONY: libraries
+libraries:
+	@scripts/install $(PACKAGES)
+
 .PHONY: deps
-deps: ## Install the Debian packages that are missing (asks for sudo when needed)
-	@scripts/install $(PACKAGES) $(TOOLS)
+deps: libraries ## Install the Debian packages that are missing (asks for sudo when needed)
+	@scripts/install $(TOOLS)
 
 .PHONY: witnesses
 witnesses:
