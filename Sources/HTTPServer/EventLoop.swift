@@ -64,6 +64,8 @@ final class EventLoop: @unchecked Sendable {
     private static let scratchBytes = 64 * 1024
     /// How long to stay with epoll before going back to Dispatch.
     private static let silenceMilliseconds: Int32 = 5
+    /// So many events at once, and more are on their way.
+    private static let flood = 8
     private static let specialTag: UInt64 = 0xffff_ffff_0000_0000
     private static let mailTag = specialTag | 0xffff_ffff
     private static let timerTag = specialTag | 0xffff_fffe
@@ -112,9 +114,19 @@ final class EventLoop: @unchecked Sendable {
     }
 
     private func run() {
+        var batch = 0
         while !isStopped {
-            let wait = ready.isEmpty ? Self.silenceMilliseconds : 0
-            let count = epoll_wait(epoll, events, Self.eventsPerWait, wait)
+            let isFlooded = batch >= Self.flood
+            var count = epoll_wait(
+                epoll, events, Self.eventsPerWait, ready.isEmpty && !isFlooded ? Self.silenceMilliseconds : 0)
+            if count == 0, isFlooded, ready.isEmpty {
+                // Whoever shares this core is about to send: to let it run first costs less than to sleep and be woken
+                // for its one request, and finds several. Only under a flood: else the core would go to whoever
+                // computes, and the next request would wait for it, while the scheduler favours a sleeper.
+                sched_yield()
+                count = epoll_wait(epoll, events, Self.eventsPerWait, Self.silenceMilliseconds)
+            }
+            batch = Int(count)
             if count < 0, errno == EINTR { continue }
             updateClock()
             for index in 0..<max(0, Int(count)) { take(events + index) }
