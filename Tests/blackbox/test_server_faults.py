@@ -165,6 +165,7 @@ def test_75_a_smuggled_submit_is_never_processed(calm, rest):
         client.send(outer + rest + hidden)
         answer = client.answer()
         assert answer.status == 400, answer
+        assert "date" in answer.headers, "also where the parser answers (RFC 9110 §6.6.1)"
         assert answer.headers["connection"] == "close"
         assert client.rest() == b"", "nothing was answered after it"
     assert spent(calm) == before

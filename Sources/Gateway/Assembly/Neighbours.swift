@@ -71,6 +71,7 @@ extension House {
         acts.test = { [weak self] in await self?.trial(of: $0) ?? .failure(.notHere) }
         let keeping = BackupFiles(dataDirectory: configuration.dataDirectory)
         acts.keepFiles = { await keeping.keep(in: $0, withKey: $1) }
+        acts.isConfigured = { [work] in work.shop.board[$0]?.isEnabled ?? false }
         acts.providerChanged = { [work] provider, isEnabled in work.changed(provider, isEnabled: isEnabled) }
         return acts
     }
