@@ -9,7 +9,7 @@ SWIFT := swift
 PACKAGES := clang libsqlite3-dev libcurl4-openssl-dev libssl-dev libpng-dev libturbojpeg0-dev libwebp-dev pkg-config
 TOOLS := python3 python3-venv curl
 # What tests hold the gateway against, beside what pip brings.
-WITNESSES := nginx-light nodejs openssl wrk
+WITNESSES := nginx-light nodejs openssl wrk slowhttptest
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 SOURCES := Sources Tests Package.swift config migrations $(wildcard bench examples)
@@ -29,6 +29,16 @@ run: build ## Build and start the gateway; the first time it prints a key and th
 .PHONY: test
 test: deps witnesses venv ## Everything CI runs: lint, build, walls, unit tests, black-box tests
 	@scripts/test
+
+# How long fuzz-http looks, in seconds.
+SECONDS := 30
+.PHONY: fuzz-http
+fuzz-http: deps ## Fuzz the HTTP parser under AddressSanitizer (SECONDS=600 for longer)
+	@Tests/fuzz/http.sh $(SECONDS)
+
+.PHONY: tsan
+tsan: deps ## The server's tests under ThreadSanitizer
+	@Tests/sanitize-threads.sh
 
 .PHONY: check
 check: lint build-tests ## The quick loop: format lint, build, unit tests

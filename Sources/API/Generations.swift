@@ -140,6 +140,7 @@ extension API {
         let outcome = try await ask { () async throws(StoreError) in try await store.submit(submission) }
         switch outcome {
         case .created(let balance):
+            around.accepted(task, call.request.id)
             var headers = Self.jsonHeaders
             headers.add("X-Credits-Charged", String(task.price.amount))
             headers.add("X-Credits-Remaining", String(balance.amount))
@@ -227,7 +228,7 @@ extension API {
     }
 
     private func task(for draft: Draft, _ principal: Principal, _ call: Call) throws(Refusal) -> GenerationTask {
-        let request = draft.request
+        var request = draft.request
         let charges = try Self.charges(for: request, call.settings)
         var random = around.random
         let base = request.parameters.seed
@@ -242,8 +243,12 @@ extension API {
                 index: index, seed: seed,
                 charges: charges.map { Charge(slot: index, item: $0.item, amount: $0.amount) }, dueAt: call.now)
         }
+        let id = TaskID(at: call.now, random: &random)
+        request.trace = Trace(
+            traceparent: call.request.headers["traceparent"], tracestate: call.request.headers["tracestate"],
+            request: call.request.id.description, task: id)
         return GenerationTask(
-            id: TaskID(at: call.now, random: &random), account: principal.account, key: principal.key,
+            id: id, account: principal.account, key: principal.key,
             request: request, createdAt: call.now,
             deadline: call.now + min(call.settings.taskDeadline, request.cancelAfter ?? call.settings.taskDeadline),
             startBy: request.startWithin.map { call.now + $0 }, adjustments: draft.adjustments, slots: slots)

@@ -36,6 +36,8 @@ package struct Surroundings: Sendable {
     package var metrics: @Sendable () async -> [UInt8] = { [] }
     /// Something the operator should read: never a secret, never a body.
     package var report: @Sendable (_ message: String, RequestID) -> Void = { _, _ in }
+    /// A task was taken: leads from the request in the log to the task.
+    package var accepted: @Sendable (GenerationTask, RequestID) -> Void = { _, _ in }
     package var acts = OperatorActs()
     package var webhooks: WebhookActs?
 

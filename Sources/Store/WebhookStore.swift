@@ -125,15 +125,19 @@ package struct DueDelivery: Sendable {
     package let endpoint: WebhookEndpoint?
     /// All that sign now, newest first; empty when the account has no default secret yet.
     package let secrets: [WebhookSecret]
+    /// Of the task that the event is about, while its row is there.
+    package let trace: Trace?
 
     package init(
-        delivery: Delivery, account: AccountID, event: Event, endpoint: WebhookEndpoint?, secrets: [WebhookSecret]
+        delivery: Delivery, account: AccountID, event: Event, endpoint: WebhookEndpoint?, secrets: [WebhookSecret],
+        trace: Trace? = nil
     ) {
         self.delivery = delivery
         self.account = account
         self.event = event
         self.endpoint = endpoint
         self.secrets = secrets
+        self.trace = trace
     }
 }
 

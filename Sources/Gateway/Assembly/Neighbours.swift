@@ -50,6 +50,11 @@ extension House {
         around.problems = { [weak self] in self?.readiness().problems ?? [] }
         around.metrics = { [weak self] in await self?.metrics().bytes ?? [] }
         around.report = { message, request in log(.error, message, request: request) }
+        around.accepted = { task, request in
+            log(
+                .info, "accepted", request: request, task: task.id,
+                ["trace_id": .text(task.request.trace?.id ?? ""), "account": .text(task.account.description)])
+        }
         around.acts = operatorActs()
         around.webhooks = WebhookActs(
             makeSecret: { scheme, now in

@@ -17,7 +17,12 @@ extension SQLiteStore {
     package func attempts(
         of delivery: DeliveryID, account: AccountID
     ) async throws(StoreError) -> [DeliveryAttempt] {
-        try await readers.read { try $0.attempts(of: delivery, account: account) }
+        try await readers.read { database in
+            let found = try database.attempts(of: delivery, account: account)
+            // One that was never tried is there all the same; somebody else's is not.
+            if found.isEmpty, try !database.has(delivery, account: account) { throw StoreError.notFound }
+            return found
+        }
     }
 
     package func resend(
@@ -112,6 +117,16 @@ extension Database {
                 delivery: delivery, kind: try row.word(), task: try row.optional { try $0.id() },
                 createdAt: row.instant(), lastStatus: row.optional { $0.int() }, lastError: row.optional { $0.text() })
         }
+    }
+
+    fileprivate func has(_ delivery: DeliveryID, account: AccountID) throws -> Bool {
+        let found = try one(
+            "SELECT 1 FROM deliveries WHERE id = ? AND account = ?",
+            {
+                $0.bind(delivery)
+                $0.bind(account)
+            }, { $0.int() })
+        return found != nil
     }
 
     fileprivate func attempts(of delivery: DeliveryID, account: AccountID) throws -> [DeliveryAttempt] {
