@@ -78,8 +78,8 @@ let package = Package(
         room(
             "Gateway",
             imports: [
-                "API", "COpenSSL", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer", "JSON",
-                "Providers", "Sandbox", "Store", "Webhooks", "Work",
+                "API", "CLinux", "COpenSSL", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer",
+                "JSON", "Providers", "Sandbox", "Store", "Webhooks", "Work",
             ]),
         program("CLI", imports: ["Gateway", "JSON"]),
         room("Simulation", imports: ["JSON", "GLB", "HTTP", "COpenSSL"]),

@@ -139,7 +139,7 @@ def main() -> None:
     }
     print(f"{options.clients} clients; this program's own share: {own_share(options.clients):.1f} ms")
     results: dict[str, list[tuple[float, float, int]]] = {"streams": [], "polls": []}
-    with Gateway(config=config, log_level="warning") as gateway:
+    with Gateway(config=config, log_level="info") as gateway:
         first = gateway.submit()
         while gateway.status(first)["state"] != "running":
             time.sleep(0.02)

@@ -1,6 +1,7 @@
 // Linux calls that Swift's Glibc module leaves out. Enum constants become plain numbers, and the one union in
 // epoll_event becomes two functions.
 #pragma once
+#include <malloc.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -36,3 +37,7 @@ static inline int linux_timerfd_arm(int fd, uint64_t milliseconds) {
     struct itimerspec when = { .it_value = { milliseconds / 1000, (milliseconds % 1000) * 1000000 } };
     return timerfd_settime(fd, 0, &when, 0);
 }
+
+// Blocks of a MiB and more get pages of their own and give them back when freed. Left to itself glibc raises that mark
+// to 32 MiB after the first large block: every thread's arena then keeps what a picture's upload took, for good.
+static inline int linux_return_large_blocks(void) { return mallopt(M_MMAP_THRESHOLD, 1 << 20); }

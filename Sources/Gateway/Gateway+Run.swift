@@ -1,4 +1,5 @@
 import API
+import CLinux
 import Domain
 import Glibc
 import HTTPClient
@@ -17,6 +18,8 @@ extension Gateway {
     ) async -> Ending {
         // What is in the data directory is nobody else's business.
         umask(0o077)
+        // A burst of large uploads must not stay in the process for good.
+        _ = linux_return_large_blocks()
         let log = Log(
             level: configuration.logging.level, format: configuration.logging.format,
             redactor: Redactor(configuration.secrets))
