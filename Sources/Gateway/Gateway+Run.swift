@@ -22,6 +22,9 @@ extension Gateway {
             redactor: Redactor(configuration.secrets))
         defer { log.flush() }
         let (wishes, wish) = AsyncStream.makeStream(of: Wish.self)
+        // From here on, so that whoever stops it while it starts is heard.
+        let signals = Signals { signal in wish.yield(signal == .stop ? .stop : .reload) }
+        defer { withExtendedLifetime(signals) {} }
         let house: House
         do {
             house = try House(configuration, log: log, onFatal: { wish.yield(.storeFailed($0)) })
@@ -29,7 +32,7 @@ extension Gateway {
             return .couldNotStart("\(error)")
         }
         house.change { $0.load = reload }
-        if !house.store.upgrade.applied.isEmpty {
+        if house.store.upgrade.from > 0, !house.store.upgrade.applied.isEmpty {
             log(
                 .info, "the database was brought to this version's schema",
                 [
@@ -45,8 +48,6 @@ extension Gateway {
             await house.close()
             return .couldNotStart("\(error)")
         }
-        let signals = Signals { signal in wish.yield(signal == .stop ? .stop : .reload) }
-        defer { withExtendedLifetime(signals) {} }
         for await wish in wishes {
             switch wish {
             case .reload: await house.reload(bySignal: reload)

@@ -113,13 +113,8 @@ final class EventLoop: @unchecked Sendable {
 
     private func run() {
         while !isStopped {
-            var count = epoll_wait(epoll, events, Self.eventsPerWait, 0)
-            if count == 0, ready.isEmpty {
-                // Whoever shares this core may be about to send: to let it run first costs less than to sleep and be
-                // woken for its one request, and finds several.
-                sched_yield()
-                count = epoll_wait(epoll, events, Self.eventsPerWait, Self.silenceMilliseconds)
-            }
+            let wait = ready.isEmpty ? Self.silenceMilliseconds : 0
+            let count = epoll_wait(epoll, events, Self.eventsPerWait, wait)
             if count < 0, errno == EINTR { continue }
             updateClock()
             for index in 0..<max(0, Int(count)) { take(events + index) }

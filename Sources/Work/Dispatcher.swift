@@ -42,6 +42,13 @@ package final class Dispatcher: Duty {
         return errands
     }
 
+    /// While nobody has room, the queue is not looked at however due it is: it is when somebody has again.
+    package func nextLook(after now: Instant) -> Instant? {
+        guard !shop.isStopping, shop.board.freePlaces(at: now) == 0 else { return nil }
+        let survey = shop.board.isOut(at: now) ? now + shop.settings.pace.wait(.seconds(1)) : nil
+        return [shop.board.nextOpening(after: now), survey].compactMap { $0 }.min()
+    }
+
     private func isTimeForSurvey(_ now: Instant) -> Bool {
         guard shop.board.isOut(at: now) else { return false }
         let pause = shop.settings.pace.wait(.seconds(1))

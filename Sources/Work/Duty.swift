@@ -10,6 +10,8 @@ package protocol Duty: Sendable {
     /// Whether a slot that was asked for while its errand was under way is to have another: the news may be younger
     /// than what the errand saw.
     var repeats: Bool { get }
+    /// When there may be something to do that no row tells the moment of; nil: rows tell all.
+    func nextLook(after now: Instant) -> Instant?
     /// At most `limit` errands for what is due at `now`, save slots that are busy with an earlier one.
     func pick(limit: Int, busy: Busy, now: Instant) async throws(StoreError) -> [Errand]
 }
@@ -17,6 +19,7 @@ package protocol Duty: Sendable {
 extension Duty {
     package var looksAgain: Bool { false }
     package var repeats: Bool { false }
+    package func nextLook(after now: Instant) -> Instant? { nil }
 
     /// Does everything that is due, all at once, and says how it went.
     package func runOnce(limit: Int = 1000, now: Instant) async throws(StoreError) -> Counts {

@@ -10,6 +10,8 @@ package final class Loop: Sendable {
     package let alarm: Alarm
     /// However well the hints work, it looks by itself this often: a missed one must never matter.
     private static let safetyNet = Duration.seconds(15)
+    /// A restored database is released by one row that no task has: whoever released it should not have to wait.
+    private static let betweenLooksAtRelease = Duration.seconds(1)
 
     package init(_ duty: any Duty, _ shop: Workshop, width: Int) {
         self.duty = duty
@@ -24,7 +26,9 @@ package final class Loop: Sendable {
             if picked == nil { return }
             // Errands that began may leave more behind them than one pick takes.
             if let picked, picked > 0, duty.looksAgain { alarm.ring() }
-            alarm.set(shop.clock.now() + Self.safetyNet)
+            let now = shop.clock.now()
+            if let moment = duty.nextLook(after: now) { alarm.set(moment) }
+            alarm.set(now + (shop.store.reconciling == nil ? Self.safetyNet : Self.betweenLooksAtRelease))
             await alarm.sleep()
         }
     }

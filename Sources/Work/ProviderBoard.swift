@@ -60,6 +60,13 @@ package final class ProviderBoard: Sendable {
         }
     }
 
+    /// When a provider that is not full lets calls through again, as far as the clock decides it.
+    package func nextOpening(after now: Instant) -> Instant? {
+        state.withLock { state in
+            state.standings.values.compactMap { $0.opening(after: now) }.min()
+        }
+    }
+
     /// Whether any provider is out, so that tasks may be waiting for nobody.
     package func isOut(at now: Instant) -> Bool {
         state.withLock { $0.standings.values.contains { $0.isOut(at: now) } }

@@ -87,6 +87,12 @@ package struct Standing: Hashable, Sendable {
             && gate.obstacle(at: now, keeping: inFlight > 0 ? 1 : 0) == nil
     }
 
+    /// When it could take a job again, if only time stands in the way.
+    package func opening(after now: Instant) -> Instant? {
+        guard isOn, inFlight < concurrency else { return nil }
+        return [door.obstacle(at: now), gate.obstacle(at: now, keeping: inFlight > 0 ? 1 : 0)].compactMap { $0 }.max()
+    }
+
     /// On as far as anybody decided, but of no use now.
     package func isOut(at now: Instant) -> Bool {
         isEnabled && (!isOn || door.obstacle(at: now) != nil || gate.obstacle(at: now) != nil)

@@ -56,6 +56,9 @@ package final class Work: Sendable {
             for task in page.items { observe(task) }
             cursor = page.next
         } while cursor != nil
+        // Of the queue only what may have been put off; a long one keeps the dispatcher awake by itself.
+        let queued = try await shop.store.tasks(of: nil, TaskFilter(states: [.queued], limit: 500))
+        for task in queued.items { observe(task) }
     }
 
     /// Ends in order: nothing new is sent, what is on its way may arrive, for as long as `patience`.

@@ -56,7 +56,8 @@ CASES = [
     submit("400", ELSEWHERE, status=400),
     submit("422", ELSEWHERE, status=422),
     submit("429 with Retry-After", ELSEWHERE, status=429, headers={"Retry-After": "30"}),
-    submit("429 without", ELSEWHERE, status=429),
+    # How often it is asked before another is depends on how soon its short pause ends.
+    submit("429 without", ELSEWHERE, (1, 2, 3, 4), status=429),
     submit("500", ELSEWHERE, (2,), status=500),
     submit("500 once", HERE, (2,), times=1, status=500),
     submit("502 HTML", ELSEWHERE, (2,), status=502, mutate="html"),

@@ -50,9 +50,12 @@ extension API {
     /// New work goes there no longer, or again; jobs that run there are followed to their end.
     private func setProvider(_ call: Call, isEnabled: Bool) async throws(Refusal) -> HTTPResponse {
         let provider = try provider(call)
-        let state = ProviderState(provider: provider, enabled: isEnabled, note: nil)
+        // Enabling what the configuration has enabled only takes back an operator's word: a later change of the
+        // configuration counts again.
+        let override = isEnabled && around.acts.isConfigured(provider) ? nil : isEnabled
+        let state = ProviderState(provider: provider, enabled: override, note: nil)
         try await ask { () async throws(StoreError) in try await store.setProviderState(state, now: call.now) }
-        around.acts.providerChanged(provider, isEnabled)
+        around.acts.providerChanged(provider, override)
         let act = isEnabled ? "enable" : "disable"
         try await note(call, "providers.\(act)", "provider:\(provider)")
         return Self.said("\(provider) is \(isEnabled ? "enabled" : "disabled").")

@@ -9,7 +9,9 @@ package struct OperatorActs: Sendable {
     /// One cheap real call to a provider.
     package var test: @Sendable (ProviderID) async -> Result<ProviderTest, ActRefusal> = { _ in .failure(.notHere) }
     /// Tells routing that a provider was turned on or off.
-    package var providerChanged: @Sendable (ProviderID, _ isEnabled: Bool) -> Void = { _, _ in }
+    package var providerChanged: @Sendable (ProviderID, _ isEnabled: Bool?) -> Void = { _, _ in }
+    /// What the configuration says of a provider, whatever an operator said since.
+    package var isConfigured: @Sendable (ProviderID) -> Bool = { _ in false }
 
     /// Copies pictures, models and, if asked to, the master key into a directory, for a backup.
     package var keepFiles: @Sendable (_ directory: String, _ withKey: Bool) async -> Result<FilesKept, ActRefusal> = {

@@ -22,6 +22,7 @@ package final class SQLiteStore: Store {
     let taskCounts = Mutex<[TaskState: Int]>([:])
     /// Whose slot was dispatched last, so that the next look begins after it. A hint: nothing is lost with it.
     let lastServed = Mutex<AccountID?>(nil)
+    let janitorWalk = Mutex(JanitorWalk())
     private let lock: DirectoryLock?
 
     /// Which start of the gateway on this data this is: attempts of an older one are orphans.

@@ -50,6 +50,8 @@ extension Database {
         if filter.since != nil { conditions.append("created_at >= ? AND id >= ?") }
         let states = filter.states.map { states in TaskState.allCases.filter(states.contains) }
         if let states {
+            // The few unfinished ones have an index of their own.
+            if !states.contains(where: \.isFinal) { conditions.append("finished_at IS NULL") }
             conditions.append("state IN (" + states.map { _ in "?" }.joined(separator: ", ") + ")")
         }
         if filter.provider != nil {
