@@ -110,9 +110,11 @@ extension World {
             return Self.complain("no such job", 404)
         }
         var fault: String?
+        var isCalledAbout = false
         change(String(provider), id) { job in
             for member in wish.members {
                 switch (member.name, member.value) {
+                case ("announce", .bool(true)): isCalledAbout = true
                 case ("finish", .bool(true)):
                     job.startsAt = min(job.startsAt, now)
                     job.endsAt = min(job.endsAt, now)
@@ -125,6 +127,7 @@ extension World {
                 }
             }
         }
+        if isCalledAbout { announce(String(provider), id, now: now) }
         return fault.map { Self.complain($0) } ?? .json(["status": "ok"])
     }
 

@@ -14,10 +14,26 @@ package struct PendingWebhook: Sendable {
 extension World {
     static let webhookTries = 8
 
+    /// Calls whoever wanted to be called about a job once more, or before it is true: told to, for those are seen.
+    mutating func announce(_ provider: String, _ id: String, now: Int64) {
+        guard let job = job(provider, id) else { return }
+        layOut(job, now: now, asOf: max(now, job.endsAt))
+    }
+
+    private mutating func layOut(_ job: SimulatedJob, now: Int64, asOf time: Int64) {
+        guard let url = job.webhook, let provider = Self.providers.first(where: { $0.id == job.provider }) else {
+            return
+        }
+        for body in provider.announcements(of: job, self, now: time) {
+            outbox.append(
+                PendingWebhook(provider: job.provider, job: job.id, url: url, body: body.bytes, dueAt: now))
+        }
+    }
+
     /// Lays out the calls that became due; call it whenever time has passed. Returns those to make now.
     package mutating func dueWebhooks(at now: Int64) -> [PendingWebhook] {
         for name in announcing {
-            guard let index = jobIndex[name], let url = jobs[index].webhook else {
+            guard let index = jobIndex[name] else {
                 announcing.remove(name)
                 continue
             }
@@ -25,11 +41,7 @@ extension World {
             let phase = job.phase(at: now)
             guard phase == .done || phase == .failed else { continue }
             announcing.remove(name)
-            let provider = Self.providers.first { $0.id == job.provider }
-            for body in provider?.announcements(of: job, self, now: now) ?? [] {
-                outbox.append(
-                    PendingWebhook(provider: job.provider, job: job.id, url: url, body: body.bytes, dueAt: now))
-            }
+            layOut(job, now: now, asOf: now)
         }
         let due = outbox.filter { $0.dueAt <= now }
         outbox.removeAll { $0.dueAt <= now }

@@ -13,7 +13,6 @@ package struct World: Sendable {
         package var requestsPerMinute: [String: Int] = ["3daistudio": 3, "empiriolabs": 50]
         /// Seconds one job takes, over the usual ones.
         package var durations: [String: Double] = [:]
-        package var upperCaseErrors = true
 
         package init() {}
     }

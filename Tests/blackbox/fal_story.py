@@ -35,7 +35,10 @@ def refusal(act) -> dict:
 
 
 def queue() -> dict:
+    # Long enough for a busy machine to see all of its states.
+    steer("/settings", {"durations": {"fal": 300}})
     handle = fal_client.submit(APP, arguments=arguments(seed=7))
+    steer("/settings", {"durations": {"fal": None}})
     seen, logs, position, time = [], [], None, None
     for event in handle.iter_events(with_logs=True, interval=0.02):
         seen.append(type(event).__name__)

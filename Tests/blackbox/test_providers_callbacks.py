@@ -147,6 +147,26 @@ def test_forged_calls_are_nothing(sim: Simulator, patient):
     assert len(attempts(patient, task)) == 1
 
 
+@pytest.mark.parametrize("provider", CALLING)
+def test_calls_that_come_early_and_twice(sim: Simulator, patient, provider: str):
+    sim.fault(provider=provider, fate={"end": "stuck"})
+    wallet = patient.get("/v1/wallet/").json()
+    task = patient.submit({"provider": provider, "image_url": PICTURE})
+    job = wait_for(lambda: next((j for j in sim.jobs(provider) if j["state"] == "running"), None))
+    wait_for(lambda: patient.status(task)["state"] == "running")
+    looks = lambda: next(j for j in sim.jobs(provider) if j["id"] == job["id"])["looks"]  # noqa: E731
+    sim.control("POST", f"/jobs/{provider}/{job['id']}", {"announce": True})
+    wait_for(lambda: looks() >= 1)
+    # It said that it was done; a look showed that it was not.
+    assert patient.status(task)["state"] == "running"
+    sim.control("POST", f"/jobs/{provider}/{job['id']}", {"finish": True, "announce": True})
+    sim.control("POST", f"/jobs/{provider}/{job['id']}", {"announce": True})
+    status = patient.finished(task, 15)
+    assert (status["status"], status["attempts"], len(status["results"])) == ("FINISHED", 1, 1)
+    after = patient.get("/v1/wallet/").json()
+    assert (after["spent"] - wallet["spent"], after["held"]) == (status["credits"], 0)
+
+
 def test_the_books_are_right_in_the_end(patient):
     money_is_right(patient)
 
