@@ -143,7 +143,7 @@ class Product:
     def __init__(self):
         # Long enough to be live through every round.
         self.gateway = Gateway(
-            config={"providers": {"sandbox": {"duration": 0.2}}}, log_level="warning")
+            config={"providers": {"sandbox": {"duration": 0.2}}}, log_level="info")
         self.gateway.__enter__()
         asset = self.gateway.finished(self.gateway.submit())["results"][0]["asset"]
         # A file is known by its name, so its bytes can be others.

@@ -14,7 +14,9 @@ extension API {
         let now = around.now()
         let verdict = Self.withBearer(of: request) { token in token.map { store.authenticate($0, now: now) } }
         guard case .known(let principal, _)? = verdict, principal.scope != .admin,
-            let found = store.recent(id), found.task.account == principal.account, !found.task.needsInlineModel
+            let found = store.recent(id), found.task.account == principal.account,
+            // Only ends are looked at whole: to ask a task that runs would copy it.
+            !found.task.state.isFinal || !found.task.needsInlineModel
         else { return nil }
         var response = statusAnswer(found, now: now)
         response.route = Self.statusRoute

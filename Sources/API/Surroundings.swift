@@ -20,6 +20,8 @@ package struct Surroundings: Sendable {
     /// Every provider in the order routing would ask them, with what stands in the way: Work's own decision.
     package var route: @Sendable (GenerationRequest, AccountLimits) -> [RouteChoice] = { _, _ in [] }
     package var providers: @Sendable () -> [ProviderView] = { [] }
+    /// What `metadata.sandbox` may ask of the sandbox.
+    package var sandboxWords: [String] = []
     /// How long until the task ends, as far as anyone can tell.
     package var estimate: @Sendable (RenderedTask, Instant) -> Duration? = { _, _ in nil }
     /// A provider calls back; false when the token is none of ours.
@@ -34,6 +36,8 @@ package struct Surroundings: Sendable {
     package var metrics: @Sendable () async -> [UInt8] = { [] }
     /// Something the operator should read: never a secret, never a body.
     package var report: @Sendable (_ message: String, RequestID) -> Void = { _, _ in }
+    /// A task was taken: leads from the request in the log to the task.
+    package var accepted: @Sendable (GenerationTask, RequestID) -> Void = { _, _ in }
     package var acts = OperatorActs()
     package var webhooks: WebhookActs?
 
@@ -78,6 +82,8 @@ package struct RouteChoice: Hashable, Sendable {
     /// What would be bent to make the request fit.
     package let adjustments: [Adjustment]
     package let typicalDuration: Duration?
+    /// Switched off, by the config or by an operator's word.
+    package let isOff: Bool
 
     package struct Obstacle: Hashable, Sendable {
         /// The field in the way, where it is one.
@@ -98,9 +104,10 @@ package struct RouteChoice: Hashable, Sendable {
 
     package init(
         provider: ProviderID, obstacles: [Obstacle] = [], adjustments: [Adjustment] = [],
-        typicalDuration: Duration? = nil
+        typicalDuration: Duration? = nil, isOff: Bool = false
     ) {
         self.provider = provider
+        self.isOff = isOff
         self.obstacles = obstacles
         self.adjustments = adjustments
         self.typicalDuration = typicalDuration

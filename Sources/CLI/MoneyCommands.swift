@@ -18,6 +18,10 @@ extension Command {
             }),
         Command(
             words: ["credits", "adjust"], summary: "correct an account's balance, up or down",
+            detail: """
+                Never below zero. The reason is kept in the ledger and in the audit.
+                Example: trellis-gateway credits adjust --account shop -50 --reason "granted twice"
+                """,
             arguments: [.init(name: "AMOUNT", doc: "credits to add, or to take away when below zero")],
             options: [account, .init(name: "--reason", value: "TEXT", doc: "why, for the ledger", isRequired: true)],
             action: .ask { call in

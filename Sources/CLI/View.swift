@@ -4,6 +4,7 @@ import JSON
 struct View {
     private let wantsJSON: Bool
     private let columns: [String]
+    private static let widest = 240
 
     init(_ invocation: Invocation, columns: [String] = []) {
         wantsJSON = invocation.wantsJSON
@@ -63,6 +64,13 @@ struct View {
         }
         let cells = objects.map { object in names.map { Self.cell(object[$0] ?? .null) } }
         let widths = names.indices.map { column in max(names[column].count, cells.map { $0[column].count }.max() ?? 0) }
+        // Wider than any screen: a row is easier read downwards.
+        if widths.reduce(2 * names.count, +) > Self.widest {
+            let width = names.map(\.count).max() ?? 0
+            return cells.flatMap { row in
+                [""] + zip(names, row).filter { $1 != "-" }.map { $0.padded(to: width) + "  " + $1 }
+            }
+        }
         return ([names.map { $0.uppercased() }] + cells).map { row in
             let line = zip(row, widths).map { $0.padded(to: $1) }.joined(separator: "  ")
             return String(line.reversed().drop { $0 == " " }.reversed())

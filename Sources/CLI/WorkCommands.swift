@@ -28,10 +28,13 @@ extension Command {
             arguments: [task],
             action: .ask { call in .get("/admin/v1/tasks/\(Path.part(try call.need("TASK_ID")))") }),
         Command(
-            words: ["tasks", "cancel"], summary: "cancel a task and refund it", arguments: [task],
+            words: ["tasks", "cancel"], summary: "cancel a task and refund it",
+            detail: "The provider is told too, where it can be. A task whose work is done stays as it is.",
+            arguments: [task],
             action: .ask { call in .post("/admin/v1/tasks/\(Path.part(try call.need("TASK_ID")))/cancel", [:]) }),
         Command(
             words: ["tasks", "retry"], summary: "put a task that waits for its next try to work now",
+            detail: "Takes the next step at once: sends what is queued, looks at what runs, fetches what is done.",
             arguments: [task],
             action: .ask { call in .post("/admin/v1/tasks/\(Path.part(try call.need("TASK_ID")))/retry", [:]) }),
         Command(
@@ -56,7 +59,11 @@ extension Command {
             words: ["webhooks", "list"], summary: "show the endpoints, what waits, and what failed",
             action: .ask { _ in .get("/admin/v1/webhooks") }),
         Command(
-            words: ["webhooks", "replay"], summary: "send deliveries again",
+            words: ["webhooks", "replay"], summary: "send again what an endpoint did not take",
+            detail: """
+                Endpoints and their ids are listed by `webhooks list`. What was delivered is not sent again.
+                Example: trellis-gateway webhooks replay --endpoint ID --since 2026-11-20T00:00:00Z
+                """,
             options: [
                 .init(name: "--endpoint", value: "ID", doc: "whose deliveries", isRequired: true),
                 .init(name: "--since", value: "TIME", doc: "events since then, as RFC 3339; else of two weeks"),
@@ -80,14 +87,17 @@ extension Command {
                     ])
             }),
         Command(
-            words: ["providers", "enable"], summary: "let a provider take work again", arguments: [provider],
+            words: ["providers", "enable"], summary: "let a provider take work again",
+            detail: "Goes over the configuration, and outlives restarts.", arguments: [provider],
             action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/enable", [:]) }),
         Command(
             words: ["providers", "disable"], summary: "give a provider no new work; what runs there is followed",
+            detail: "Goes over the configuration, and outlives restarts, until `providers enable`.",
             arguments: [provider],
             action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/disable", [:]) }),
         Command(
             words: ["providers", "test"], summary: "make a cheap real call to a provider with the configured key",
+            detail: "Buys nothing: asks for what is left there, or for a job that does not exist.",
             arguments: [provider],
             action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/test", [:]) }),
         Command(

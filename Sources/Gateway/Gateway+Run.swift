@@ -29,7 +29,7 @@ extension Gateway {
             return .couldNotStart("\(error)")
         }
         house.change { $0.load = reload }
-        if !house.store.upgrade.applied.isEmpty {
+        if house.store.upgrade.from > 0, !house.store.upgrade.applied.isEmpty {
             log(
                 .info, "the database was brought to this version's schema",
                 [

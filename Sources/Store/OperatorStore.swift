@@ -145,10 +145,12 @@ package struct StoreHealth: Hashable, Sendable {
     package var tasksByState: [TaskState: Int]
     package var commits: UInt64
     package var writes: UInt64
+    /// Reads of the database; what memory answers is none.
+    package var reads: UInt64
 
     package init(
         paused: String?, sqliteVersion: String, hasWALResetBug: Bool, walBytes: Int64, tasksByState: [TaskState: Int],
-        commits: UInt64, writes: UInt64
+        commits: UInt64, writes: UInt64, reads: UInt64
     ) {
         self.paused = paused
         self.sqliteVersion = sqliteVersion
@@ -157,5 +159,6 @@ package struct StoreHealth: Hashable, Sendable {
         self.tasksByState = tasksByState
         self.commits = commits
         self.writes = writes
+        self.reads = reads
     }
 }

@@ -159,6 +159,21 @@ package struct IdempotencyKey: Hashable, Sendable {
     }
 }
 
+/// What a POST beside submits answers under its Idempotency-Key. It is kept in the transaction that does what it tells
+/// of, so that one exists if and only if the other does.
+package struct KeptAnswer: Sendable {
+    package let key: IdempotencyKey
+    /// May show a secret once more: the store seals it.
+    package let body: [UInt8]
+    package let at: Instant
+
+    package init(key: IdempotencyKey, body: [UInt8], at: Instant) {
+        self.key = key
+        self.body = body
+        self.at = at
+    }
+}
+
 package enum Replay: Sendable {
     case answer(task: TaskID, body: [UInt8])
     /// The key was used for another request.

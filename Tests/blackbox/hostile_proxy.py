@@ -72,6 +72,10 @@ KINDS = {
     "cut in its body": lambda: iter([_head("Content-Length: 1000") + b'{"status": "']),
 }
 
+# Not in the list: one that lets its providers say more takes it for what it looks like.
+LONG = "two megabytes, well-formed"
+MORE = {LONG: lambda: _whole(b'{"status":"QUEUED","request_id":"x","task_id":"x"}' + b" " * (2 << 20))}
+
 
 def route_of(method: str, path: str, body: bytes) -> str:
     path = urllib.parse.urlsplit(path).path
@@ -119,7 +123,7 @@ class HostileProxy:
                     return self.pass_on(body)
                 self.close_connection = True
                 try:
-                    for piece in KINDS[kind]():
+                    for piece in (KINDS | MORE)[kind]():
                         self.wfile.write(piece)
                         with proxy.lock:
                             proxy.sent[kind] += len(piece)

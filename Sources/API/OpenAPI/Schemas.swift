@@ -10,6 +10,7 @@ enum Schemas {
                 "task_id":{"type":"string","format":"uuid"},"created_at":{"type":"string","format":"date-time"},
                 "status":{"type":"string","enum":["PENDING"]},"credits":{"type":"integer"},
                 "status_url":{"type":"string","format":"uri"},
+                "notice":{"type":"string","description":"Said when the sandbox, not a real provider, takes it."},
                 "adjustments":{"type":"array","items":{"$ref":"#/components/schemas/Adjustment"}}},
                 "example":{"task_id":"019aa1c2-7d1e-7c3a-9b3e-5b0d5a1f2c34","created_at":"2026-11-21T02:05:00.123Z",
                 "status":"PENDING","credits":30,

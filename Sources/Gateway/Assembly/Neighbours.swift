@@ -4,6 +4,7 @@ import Files
 import HTTP
 import HTTPClient
 import HTTPServer
+import Sandbox
 import Store
 import Synchronization
 import Webhooks
@@ -36,6 +37,7 @@ extension House {
             return RouteChoices(route, request, work.shop).all
         }
         around.providers = { [weak self] in self?.providerViews() ?? [] }
+        around.sandboxWords = SandboxMode.allCases.map(\.rawValue)
         around.estimate = { found, now in TimeLeft(work.shop.board).of(found, at: now) }
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
@@ -48,6 +50,11 @@ extension House {
         around.problems = { [weak self] in self?.readiness().problems ?? [] }
         around.metrics = { [weak self] in await self?.metrics().bytes ?? [] }
         around.report = { message, request in log(.error, message, request: request) }
+        around.accepted = { task, request in
+            log(
+                .info, "accepted", request: request, task: task.id,
+                ["trace_id": .text(task.request.trace?.id ?? ""), "account": .text(task.account.description)])
+        }
         around.acts = operatorActs()
         around.webhooks = WebhookActs(
             makeSecret: { scheme, now in

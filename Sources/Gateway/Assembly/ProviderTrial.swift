@@ -38,8 +38,11 @@ struct ProviderTrial {
             switch provider.readBalance(reply, settings) {
             case .success(let left):
                 let text = "\(left.amount) \(left.unit)"
+                // What `requests_per_minute` should say; some raise it on request.
+                let rate = left.requestsPerMinute.map { ", for \($0) calls a minute" } ?? ""
                 return ProviderTest(
-                    isOK: true, message: "it answers and takes the key", milliseconds: milliseconds, balance: text)
+                    isOK: true, message: "it answers and takes the key" + rate, milliseconds: milliseconds,
+                    balance: text)
             case .failure(let fault):
                 return ProviderTest(isOK: false, message: fault.evidence.message, milliseconds: milliseconds)
             }

@@ -26,7 +26,8 @@ struct RouteChoices {
                         isTemporary: exclusion.isTemporary)
                 },
                 adjustments: desk.adjustments(of: request),
-                typicalDuration: shop.board[id]?.usual(kind) ?? desk.typical(kind))
+                typicalDuration: shop.board[id]?.usual(kind) ?? desk.typical(kind),
+                isOff: shop.board[id]?.isOn != true)
         }
     }
 }

@@ -181,9 +181,7 @@ package struct EffectiveSetting: Hashable, Sendable {
 }
 
 extension Configuration {
-    package static let providerIDs: [ProviderID] = [
-        "3daistudio", "pixazo", "empiriolabs", "runware", "fal", .sandbox,
-    ]
+    package static let providerIDs = Providers.Provider.all.map(\.id)
 
     /// Whether the provider takes work: the sandbox by itself only while it is alone.
     package func isEnabled(_ id: ProviderID) -> Bool {

@@ -101,6 +101,7 @@ struct MetricsPage {
         page.single("trellis_store_wal_bytes", .gauge, "Size of the write-ahead log, in bytes.", store.walBytes)
         page.single("trellis_store_commits_total", .counter, "Transactions committed.", store.commits)
         page.single("trellis_store_writes_total", .counter, "Writes, several of which share a commit.", store.writes)
+        page.single("trellis_store_reads_total", .counter, "Reads of the database.", store.reads)
         page.single("trellis_assets_bytes", .gauge, "Pictures and models kept, in bytes.", assetBytes)
         page.single("trellis_assets_quota_bytes", .gauge, "assets.quota_bytes.", quotaBytes)
     }

@@ -15,6 +15,7 @@ enum Schema {
     ) throws -> SchemaUpgrade {
         var upgrade = SchemaUpgrade()
         let version = try database.version
+        upgrade.from = version
         if version > 0 { try compareChecksums(database, migrations) }
         let missing = migrations.filter { $0.number > version }
         guard !missing.isEmpty else { return upgrade }

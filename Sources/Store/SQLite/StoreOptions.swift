@@ -28,6 +28,8 @@ package struct StoreOptions: Sendable {
 
 /// What bringing a database to this version's schema took.
 package struct SchemaUpgrade: Hashable, Sendable {
+    /// The schema's number before; 0: there was no database.
+    package var from = 0
     /// Number and name of each migration that was applied, or would be.
     package var applied: [String] = []
     /// Where the database is kept as it was before; nil: it was new, up to date, or no copy was wanted.
