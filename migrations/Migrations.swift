@@ -18,5 +18,6 @@ package struct Migration: Sendable {
         Migration(number: 3, name: "ledger", sql: PackageResources._003_ledger_sql),
         Migration(number: 4, name: "webhooks", sql: PackageResources._004_webhooks_sql),
         Migration(number: 5, name: "operations", sql: PackageResources._005_operations_sql),
+        Migration(number: 6, name: "lists", sql: PackageResources._006_lists_sql),
     ]
 }

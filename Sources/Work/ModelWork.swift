@@ -7,11 +7,26 @@ import Synchronization
 /// Reading, checking, stripping and drawing model files: heavy and blocking, so it has queues of its own and
 /// never holds up a thread that others wait for.
 package final class ModelWork: Sendable {
-    private let queues: [DispatchQueue]
-    private let turn = Atomic<Int>(0)
+    /// Milliseconds each, most of them on the disk: nobody's model waits behind another's picture.
+    private let handling = Queues(label: "work.models", count: 4)
+    /// A core each, for seconds at worst.
+    private let drawing: Queues
 
-    package init(atOnce: Int) {
-        queues = (0..<max(1, atOnce)).map { DispatchQueue(label: "work.models.\($0)", qos: .utility) }
+    /// `atOnce`: pictures drawn at the same time.
+    package init(atOnce: Int) { drawing = Queues(label: "work.drawing", count: max(1, atOnce)) }
+
+    /// A few queues, taken in turn.
+    private final class Queues: Sendable {
+        private let queues: [DispatchQueue]
+        private let turn = Atomic<UInt>(0)
+
+        init(label: String, count: Int) {
+            queues = (0..<count).map { DispatchQueue(label: "\(label).\($0)", qos: .utility) }
+        }
+
+        var next: DispatchQueue {
+            queues[Int(turn.wrappingAdd(1, ordering: .relaxed).oldValue % UInt(queues.count))]
+        }
     }
 
     package enum Fault: Error, Sendable {
@@ -50,7 +65,7 @@ package final class ModelWork: Sendable {
 
     /// A picture of it, as PNG.
     package func draw(_ path: String) async -> Result<[UInt8], Fault> {
-        await run {
+        await run(on: drawing) {
             do throws(GLBFault) { return .success(try Thumbnail.render(glb: path)) } catch {
                 return .failure(.model("\(error)"))
             }
@@ -66,8 +81,10 @@ package final class ModelWork: Sendable {
         }
     }
 
-    private func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
-        let queue = queues[turn.wrappingAdd(1, ordering: .relaxed).oldValue % queues.count]
+    private func run<Value: Sendable>(
+        on queues: Queues? = nil, _ body: @escaping @Sendable () -> Value
+    ) async -> Value {
+        let queue = (queues ?? handling).next
         return await withCheckedContinuation { continuation in
             queue.async { continuation.resume(returning: body()) }
         }

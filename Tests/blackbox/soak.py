@@ -104,6 +104,8 @@ class Soak:
             if self.down.is_set():
                 time.sleep(0.02)
                 continue
+            # Busy, and not drowned: what waits for its turn until its time is up proves little.
+            time.sleep(chance.uniform(0, 0.1))
             try:
                 chance.choice(acts)(http_client, chance, mine)
             except (httpx.HTTPError, OSError):
@@ -127,7 +129,7 @@ class Soak:
         else:
             size = chance.choice([8, 64, 256])
             body |= {"image": data_uri(png(size, size, salt=chance.randrange(50))), "provider": ["fal", "runware"]}
-        if chance.random() < 0.2:
+        if chance.random() < 0.05:
             body["generate_thumbnail"] = True
         if chance.random() < 0.1:
             body["number_results"] = 2
@@ -272,7 +274,7 @@ class Soak:
         delivered = self.until(lambda: pending() == 0, 60)
         self.note("webhook backlog", delivered, f"{pending()} left, {len(self.receiver.ids)} events received")
         verified = g.cli("credits", "verify", check=False)
-        self.note("ledger", verified.returncode == 0, (verified.stdout or verified.stderr).strip().splitlines()[-1])
+        self.note("ledger", verified.returncode == 0, " ".join((verified.stdout or verified.stderr).split()))
         wallet = g.get("/v1/wallet/").json()
         total = wallet["balance"] + wallet["held"] + wallet["spent"]
         self.note("credits", total == self.granted, f"balance + held + spent = {total}")
@@ -289,6 +291,8 @@ class Soak:
                     open_tasks.append(status["task_id"])
             states["missing"] += len(found["not_found"])
         good = not open_tasks and states["missing"] == 0 and sum(states.values()) == len(everything)
+        # With a fault a second many fail or run out of time; most do not.
+        good = good and states["finished"] > len(everything) / 4
         self.note("acknowledged tasks", good, f"{len(everything)}: " + ", ".join(f"{n} {c}" for n, c in sorted(states.items())))
         attempts = sum(row["attempts"] for row in g.admin("GET", "/admin/v1/stats")["items"])
         bought = sum(self.sim.count(provider, "bought") for provider in PROVIDERS)

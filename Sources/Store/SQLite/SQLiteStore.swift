@@ -137,10 +137,11 @@ package final class SQLiteStore: Store {
 extension Database {
     /// Everything unfinished, once at start: to be looked at, and to be counted in the queue.
     fileprivate func loadUnfinished(into store: SQLiteStore) throws {
-        let ids = try all("SELECT id FROM tasks WHERE finished_at IS NULL ORDER BY id") {
+        // By the index of the unfinished: in the order of ids it would be looked for among all that ever were.
+        let ids = try all("SELECT id FROM tasks INDEXED BY tasks_by_deadline WHERE finished_at IS NULL") {
             try $0.id(GenerationTask.self)
         }
-        for id in ids {
+        for id in ids.sorted() {
             guard let task = try task(id) else { continue }
             store.cache.insert(store.rendered(task))
             store.queueOrder.follow(task)

@@ -49,6 +49,16 @@ extension Database {
         if before != nil { conditions.append("id < ?") }
         if filter.since != nil { conditions.append("created_at >= ? AND id >= ?") }
         let states = filter.states.map { states in TaskState.allCases.filter(states.contains) }
+        // Those under way, and those that failed, are few among many: they are looked for in an index of their own.
+        // The planner would rather walk through all of them in the order that is asked for.
+        var index = ""
+        if let states, !states.isEmpty, states.allSatisfy({ !$0.isFinal }) {
+            index = " INDEXED BY tasks_by_deadline"
+            conditions.append("finished_at IS NULL")
+        } else if let states, !states.isEmpty, account != nil, states.allSatisfy({ $0.isFinal && $0 != .finished }) {
+            index = " INDEXED BY tasks_that_failed"
+            conditions.append("failure_code IS NOT NULL")
+        }
         if let states {
             // The few unfinished ones have an index of their own.
             if !states.contains(where: \.isFinal) { conditions.append("finished_at IS NULL") }
@@ -58,7 +68,8 @@ extension Database {
             conditions.append("EXISTS (SELECT 1 FROM attempts WHERE task = tasks.id AND provider = ?)")
         }
         let sql =
-            "SELECT id FROM tasks" + (conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND "))
+            "SELECT id FROM tasks" + index
+            + (conditions.isEmpty ? "" : " WHERE " + conditions.joined(separator: " AND "))
             + " ORDER BY id DESC LIMIT ?"
         return try all(
             composed: sql,
