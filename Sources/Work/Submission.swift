@@ -42,7 +42,8 @@ struct Submission: Sendable {
             return .stale
         }
         let attempt = Attempt(
-            id: .new(at: now), number: due.slot.tries + 1, provider: desk.id, token: shop.token(task.id, due.index, due.slot.tries + 1), boot: shop.boot,
+            id: .new(at: now), number: due.slot.tries + 1, provider: desk.id,
+            token: shop.token(task.id, due.index, due.slot.tries + 1), boot: shop.boot,
             beganAt: now)
         let job = Job(task: task, slot: due.slot, attempt: attempt)
         guard case .changed = await shop.record(.began(attempt), due.reference) else {
