@@ -76,11 +76,11 @@ package struct Poller: Duty {
         let provider = attempt.provider
         guard let desk = shop.desk(provider), desk.hasKey else {
             // Taken out of the config with jobs under way: they wait for it to come back, or for their deadline.
-            return next(due, until: shop.clock.now() + shop.settings.pace.wait(.seconds(30)))
+            return await next(due, until: shop.clock.now() + shop.settings.pace.wait(.seconds(30)))
         }
         let now = shop.clock.now()
         if let until = shop.board.takeLook(provider, at: now) {
-            return next(due, until: until)
+            return await next(due, until: until)
         }
         let looked = await desk.look(shop.job(due, attempt), handle)
         let outcome = await record(looked, due, attempt, handle, desk)
@@ -99,7 +99,7 @@ package struct Poller: Duty {
             return await goesOn(due, percent: guess, status: status, pollAt: at(due, wait, desk))
         case .done(let results):
             guard let knowing = await KnownResults.handle(handle, knowing: results, files: shop.files) else {
-                return next(due, until: now + shop.settings.pace.wait(.seconds(10)))
+                return await next(due, until: now + shop.settings.pace.wait(.seconds(10)))
             }
             let took = now - (attempt.acceptedAt ?? attempt.beganAt)
             shop.board.change(desk.id) { $0.generationSucceeded(kind, after: took, at: now) }
@@ -153,14 +153,14 @@ package struct Poller: Duty {
         let slot = due.slot
         let isNews = min(99, percent ?? 0) > slot.progress || (status ?? slot.upstreamStatus) != slot.upstreamStatus
         if !isNews, let checkedAt = slot.checkedAt, shop.clock.now() - checkedAt < Self.longestSilence {
-            return next(due, until: pollAt)
+            agenda.set(due.key, at: pollAt)
+            return .progressed
         }
         return await tell(.progressed(percent: percent, upstreamStatus: status, pollAt: pollAt), due)
     }
 
-    private func next(_ due: DueSlot, until: Instant) -> Outcome {
-        agenda.set(due.key, at: until)
-        return .progressed
+    private func next(_ due: DueSlot, until: Instant) async -> Outcome {
+        await tell(.progressed(percent: nil, upstreamStatus: nil, pollAt: until), due)
     }
 
     /// Progress by the clock, where the provider tells none: honest about never being done.
