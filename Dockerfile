@@ -5,7 +5,7 @@ FROM swift:6.3-bookworm AS build
 WORKDIR /src
 COPY Makefile ./
 COPY scripts scripts
-RUN make deps
+RUN make libraries
 COPY Package.swift ./
 COPY config config
 COPY migrations migrations

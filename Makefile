@@ -9,7 +9,7 @@ SWIFT := swift
 PACKAGES := clang libsqlite3-dev libcurl4-openssl-dev libssl-dev libpng-dev libturbojpeg0-dev libwebp-dev pkg-config
 TOOLS := python3 python3-venv curl
 # What tests hold the gateway against, beside what pip brings.
-WITNESSES := nginx-light nodejs openssl wrk
+WITNESSES := nginx-light nodejs openssl wrk slowhttptest
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 SOURCES := Sources Tests Package.swift config migrations $(wildcard bench examples)
@@ -29,6 +29,16 @@ run: build ## Build and start the gateway; the first time it prints a key and th
 .PHONY: test
 test: deps witnesses venv ## Everything CI runs: lint, build, walls, unit tests, black-box tests
 	@scripts/test
+
+# How long fuzz-http looks, in seconds.
+SECONDS := 30
+.PHONY: fuzz-http
+fuzz-http: deps ## Fuzz the HTTP parser under AddressSanitizer (SECONDS=600 for longer)
+	@Tests/fuzz/http.sh $(SECONDS)
+
+.PHONY: tsan
+tsan: deps ## The server's tests under ThreadSanitizer
+	@Tests/sanitize-threads.sh
 
 .PHONY: check
 check: lint build-tests ## The quick loop: format lint, build, unit tests
@@ -56,7 +66,7 @@ walls: build-tests ## Plant a forbidden import in a copy and see the build refus
 	@scripts/walls
 
 .PHONY: release
-release: deps ## Optimized programs with the Swift runtime inside, in .build/dist
+release: libraries ## Optimized programs with the Swift runtime inside, in .build/dist
 	@scripts/build -c release --static-swift-stdlib --product trellis-gateway
 	@scripts/build -c release --static-swift-stdlib --product provider-simulator
 	@mkdir -p $(BUILD)/dist
@@ -70,10 +80,14 @@ image: ## Container image trellis-gateway:VERSION
 	docker build --tag trellis-gateway:$(VERSION) --build-arg VERSION=$(VERSION) .
 
 .PHONY: bench
-bench: release-bench venv witnesses ## All benchmarks, each against something to compare with
-	@for script in bench/*.py; do echo "== $$script"; $(PYTHON) $$script; done
+bench: release-bench venv witnesses ## All benchmarks, each against a peer, into bench/RESULTS.md
+	@$(PYTHON) scripts/bench
 
-# bench-start, bench-http, bench-store, bench-submit, bench-client, bench-work, bench-webhooks, bench-thumbnail
+.PHONY: soak
+soak: release venv ## Mixed load with faults, kills and reloads for MINUTES, into bench/RESULTS.md
+	@TRELLIS_BIN_DIR=$(BUILD)/dist $(PYTHON) scripts/bench soak -- --minutes $(or $(MINUTES),30)
+
+# bench-start, bench-http, bench-store, bench-submit, bench-streams, bench-client, bench-work, bench-webhooks, bench-thumbnail
 bench-%: release-bench venv witnesses ## One of them: the name of a file in bench/
 	@$(PYTHON) bench/$*.py $(ARGS)
 
@@ -90,9 +104,13 @@ chaos: build venv ## SIGKILL at ROUNDS random moments (200) by SEED, and the boo
 release-bench: release
 	@for program in $(BENCHES); do scripts/build -c release --product $$program; done
 
+.PHONY: libraries
+libraries:
+	@scripts/install $(PACKAGES)
+
 .PHONY: deps
-deps: ## Install the Debian packages that are missing (asks for sudo when needed)
-	@scripts/install $(PACKAGES) $(TOOLS)
+deps: libraries ## Install the Debian packages that are missing (asks for sudo when needed)
+	@scripts/install $(TOOLS)
 
 .PHONY: witnesses
 witnesses:

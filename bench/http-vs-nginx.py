@@ -1,20 +1,29 @@
 #!/usr/bin/env python3
-"""Measures the HTTP server against nginx, side by side on this machine, and prints ratios.
+"""Measures the gateway against nginx, side by side on this machine, and prints ratios.
 
-    bench/http-vs-nginx.py [--rounds 5] [--seconds 4] [--only status|file|pace]
-    bench/http-vs-nginx.py --url http://127.0.0.1:8080/v1/generation-request/ID/status/ --key "Bearer KEY" --pid PID \
-                  [--file-url http://127.0.0.1:8080/v1/assets/NAME...]
+    make bench-http
+    bench/http-vs-nginx.py [--rounds 5] [--seconds 3] [--only status|file|pace] [--bare]
 
-Without --url it starts bench-http-server (the server with a synthetic status read) by itself; with --url it measures
-a gateway that is already running. nginx answers the same body by `return 200`, and the same file by sendfile.
+It starts the release build of the gateway on loopback in a directory of its own, makes an account with a key, has one
+task finish (so that there is an asset, which is grown to 20 MB, and a measured duration, so that statuses carry an
+estimate) and leaves one running. Then it reads that live task's status with the key. nginx answers the same bytes by
+`return 200`, and the same file by sendfile. --bare measures bench-http-server in the gateway's place: the server alone
+with a made-up status read behind it, to tell its share from the gateway's.
 
 One round measures every variant once, in fixed order; the figures are medians over the rounds, and a ratio is the
 median of the ratios within each round. CPU is user + system time of the server's processes over wrk's request count.
 """
-import argparse, os, re, shutil, socket, statistics, subprocess, sys, tempfile, time, urllib.request
+import argparse, os, re, shutil, signal, socket, statistics, subprocess, sys, tempfile, time, urllib.request
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-BUILD = os.environ.get("BENCH_BUILD", f"{ROOT}/.build/release")
+BUILD = f"{ROOT}/.build/release"
+os.environ.setdefault("TRELLIS_BIN_DIR", f"{ROOT}/.build/dist")
+sys.path.insert(0, f"{ROOT}/Tests/blackbox")
+
+from gateway import Gateway  # noqa: E402
+
+FILE_BYTES = 20_000_000
+# A synthetic task and key, for --bare.
 TASK = "0b6c2f0e-7f5a-4a55-9d5b-2f8e3e1c9a10"
 KEY = "Bearer tg_live_0123456789abcdef0123456789abcdef0123456789abcdef01234567"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -82,7 +91,7 @@ http {{
   uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
   server {{
     listen 127.0.0.1:{port} reuseport backlog=4096;
-    location = /big.bin {{ root {os.path.dirname(big)}; }}
+    location = /served.bin {{ root {os.path.dirname(big)}; }}
     location / {{ return 200 '{quoted}'; }}
   }}
 }}
@@ -128,16 +137,89 @@ def compare(name, variants, connections, rounds, seconds, unit, scale):
               f"{median[2]:8.2f} {median[3]:8.2f}", flush=True)
 
 
+class Product:
+    """The gateway with one finished and one live task."""
+
+    def __init__(self):
+        # Long enough to be live through every round.
+        self.gateway = Gateway(
+            config={"providers": {"sandbox": {"duration": 0.2}}}, log_level="info")
+        self.gateway.__enter__()
+        asset = self.gateway.finished(self.gateway.submit())["results"][0]["asset"]
+        # A file is known by its name, so its bytes can be others.
+        name = re.search(r"/v1/assets/([0-9a-f]{64})", asset).group(1)
+        kept = [f"{d}/{f}" for d, _, files in os.walk(self.gateway.data) for f in files if name in f]
+        assert len(kept) == 1, (asset, kept)
+        with open(kept[0], "wb") as file:
+            file.write(os.urandom(FILE_BYTES))
+        self.file = kept[0]
+        self.gateway.config["providers"]["sandbox"]["duration"] = 1200
+        self.gateway.write_config()
+        self.gateway.signal(signal.SIGHUP)
+        # The task that is submitted too early for the new duration finishes at once; the next one does not.
+        for _ in range(50):
+            task = self.gateway.submit()
+            time.sleep(0.5)
+            if self.gateway.status(task)["status"] == "IN_PROGRESS":
+                break
+        else:
+            sys.exit("no task stays alive")
+        self.pid = self.gateway.pid
+        self.key = f"Bearer {self.gateway.key}"
+        self.path = f"/v1/generation-request/{task}/status/"
+        self.url = self.gateway.url + self.path
+        self.file_url = self.gateway.url + asset[asset.index("/v1/assets/"):]
+
+    def close(self):
+        self.gateway.__exit__(None, None, None)
+
+
+class Bare:
+    """The server with nothing of the gateway behind it."""
+
+    def __init__(self, directory):
+        server = f"{BUILD}/bench-http-server"
+        if not os.path.exists(server):
+            sys.exit("build it first: make release-bench")
+        self.file = f"{directory}/big.bin"
+        with open(self.file, "wb") as file:
+            file.write(os.urandom(FILE_BYTES))
+        port = free_port()
+        self.process = subprocess.Popen([server, f"127.0.0.1:{port}", KEY, TASK, self.file, str(FILE_BYTES)])
+        self.pid, self.key = self.process.pid, KEY
+        self.path = f"/v1/generation-request/{TASK}/status/"
+        self.url = f"http://127.0.0.1:{port}{self.path}"
+        self.file_url = f"http://127.0.0.1:{port}/big.bin"
+
+    def close(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+def pace(nginx_url, ours, rounds, seconds):
+    program = f"{BUILD}/bench-http-pace"
+    if not os.path.exists(program):
+        sys.exit("build it first: make release-bench")
+    print("\nfixed 5 000 requests/s over 32 connections, latency from the scheduled moment")
+    worst = {}
+    for _ in range(rounds):
+        for label, target in (("nginx", nginx_url + ours.path), ("ours", ours.url)):
+            line = subprocess.run(
+                [program, target, ours.key, "5000", "32", str(seconds)], capture_output=True, text=True, check=True
+            ).stdout.strip()
+            worst.setdefault(label, []).append(float(re.search(r"p99 ([\d.]+) ms", line).group(1)))
+            print(f"{label:14}{line}", flush=True)
+    for label, values in worst.items():
+        print(f"{label:14}median p99 {statistics.median(values):.3f} ms")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=4)
+    parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--only", choices=["status", "file", "pace"])
     parser.add_argument("--connections", type=int, nargs="*", default=[64, 256])
-    parser.add_argument("--url")
-    parser.add_argument("--file-url")
-    parser.add_argument("--key", default=KEY)
-    parser.add_argument("--pid", type=int)
+    parser.add_argument("--bare", action="store_true")
     options = parser.parse_args()
     for tool in ("nginx", "wrk"):
         if not shutil.which(tool):
@@ -145,56 +227,38 @@ def main():
 
     directory = tempfile.mkdtemp(prefix="bench-http-")
     os.chmod(directory, 0o755)
-    processes = []
+    ours = nginx = None
     try:
-        big = f"{directory}/big.bin"
-        with open(big, "wb") as f:
-            f.write(os.urandom(20_000_000))
+        ours = Bare(directory) if options.bare else Product()
+        # nginx's workers may be another user, who cannot look into the gateway's directory.
+        big = f"{directory}/served.bin"
+        shutil.copyfile(ours.file, big)
         os.chmod(big, 0o644)
-        if options.url:
-            url, file_url, pid = options.url, options.file_url, options.pid
-        else:
-            server = f"{BUILD}/bench-http-server"
-            if not os.path.exists(server):
-                sys.exit("build it first: swift build -c release --product bench-http-server")
-            port = free_port()
-            process = subprocess.Popen([server, f"127.0.0.1:{port}", options.key, TASK, big, str(os.path.getsize(big))])
-            processes.append(process)
-            pid = process.pid
-            url = f"http://127.0.0.1:{port}/v1/generation-request/{TASK}/status/"
-            file_url = f"http://127.0.0.1:{port}/big.bin"
-        body = fetch(url, options.key)
+        body = fetch(ours.url, ours.key)
         nginx, nginx_url = start_nginx(directory, body, big)
-        processes.append(nginx)
-        same = fetch(nginx_url + "/v1/status/", options.key)
+        same = fetch(nginx_url + ours.path, ours.key)
         assert same == body, (same, body)
-        path = "/v1/generation-request/" + TASK + "/status/"
-        print(f"body of {len(body)} bytes; server RSS {rss_mb(pid):.1f} MB")
+        assert len(fetch(ours.file_url)) == FILE_BYTES
+        print(f"status of {len(body)} bytes: {body.decode()}\nserver RSS {rss_mb(ours.pid):.1f} MB")
         if options.only in (None, "status"):
             for connections in options.connections:
-                compare("status", [("nginx", nginx_url + path, nginx.pid, options.key), ("ours", url, pid, options.key)],
+                compare("status", [("nginx", nginx_url + ours.path, nginx.pid, ours.key),
+                                   ("ours", ours.url, ours.pid, ours.key)],
                         connections, options.rounds, options.seconds, "us/req", 1e6)
-        if options.only in (None, "file") and file_url:
-            if options.file_url:
-                with open(big, "wb") as f:
-                    f.write(fetch(file_url))
-            compare("20 MB file", [("nginx", nginx_url + "/big.bin", nginx.pid, None), ("ours", file_url, pid, None)],
+        if options.only in (None, "file"):
+            compare("20 MB file", [("nginx", nginx_url + "/served.bin", nginx.pid, None),
+                                   ("ours", ours.file_url, ours.pid, None)],
                     8, options.rounds, options.seconds, "ms/file", 1e3)
         if options.only in (None, "pace"):
-            pace = f"{BUILD}/bench-http-pace"
-            print("\nfixed 5 000 requests/s over 32 connections, latency from the scheduled moment")
-            for round_number in range(options.rounds):
-                for label, target in (("nginx", nginx_url + path), ("ours", url)):
-                    print(f"{label:14}" + subprocess.run(
-                        [pace, target, options.key, "5000", "32", str(options.seconds)],
-                        capture_output=True, text=True, check=True).stdout.strip(), flush=True)
-        print(f"\nserver RSS {rss_mb(pid):.1f} MB")
+            pace(nginx_url, ours, options.rounds, options.seconds)
+        print(f"\nserver RSS {rss_mb(ours.pid):.1f} MB")
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait()
-        shutil.rmtree(directory)
+        if nginx:
+            nginx.terminate()
+            nginx.wait()
+        if ours:
+            ours.close()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":

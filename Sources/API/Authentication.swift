@@ -12,8 +12,9 @@ extension API {
         if endpoint.pattern == "/metrics", settings.metrics == .key { access = .operating }
         // A key sent along to an open address does no harm, right or wrong.
         if access == .open { return .nobody }
-        guard let token = Self.bearer(request) else { throw refused(.noKey, request, settings, now) }
-        switch store.authenticate(token[...], now: now) {
+        let verdict = Self.withBearer(of: request) { token in token.map { store.authenticate($0, now: now) } }
+        guard let verdict else { throw refused(.noKey, request, settings, now) }
+        switch verdict {
         case .known(let principal, let cap):
             guard access.scopes.contains(principal.scope) else {
                 throw .wrongScope(has: principal.scope, needs: access.scopes)
@@ -39,14 +40,16 @@ extension API {
     }
 
     /// The token of `Authorization: Bearer TOKEN` (RFC 6750 §2.1); the scheme in any case (RFC 9110 §11.1).
-    static func bearer(_ request: HTTPRequest) -> [UInt8]? {
+    /// Lent, not copied: each status read comes through here.
+    @inline(__always)
+    static func withBearer<R>(of request: HTTPRequest, _ body: (UnsafeBufferPointer<UInt8>?) -> R) -> R {
         request.headers.withFirst("Authorization") { value in
-            guard let value, value.count > 7 else { return nil }
+            guard let value, value.count > 7 else { return body(nil) }
             let scheme: StaticString = "bearer "
-            for index in 0..<7 where value[index] | 0x20 != scheme.utf8Start[index] { return nil }
+            for index in 0..<7 where value[index] | 0x20 != scheme.utf8Start[index] { return body(nil) }
             var start = 7
             while start < value.count, value[start] == UInt8(ascii: " ") { start += 1 }
-            return start < value.count ? Array(value[start...]) : nil
+            return body(start < value.count ? UnsafeBufferPointer(rebasing: value[start...]) : nil)
         }
     }
 }

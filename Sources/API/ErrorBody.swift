@@ -141,6 +141,12 @@ extension ErrorBody {
             )
             details = obstacles
             parameter = obstacles.first?.parameter
+        case .providersOff:
+            self.init(
+                503, "no_provider_on",
+                "Every provider that could take this request is switched off at the moment; nothing was charged.",
+                suggestion: "Retry after the seconds in Retry-After; GET /v1/providers/ tells which are on.",
+                headers: ["Retry-After": "30"])
         case .noRoom:
             self.init(
                 503, "storage_full",

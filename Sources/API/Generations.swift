@@ -48,6 +48,7 @@ extension API {
         let draft = try await draft(call)
         let principal = try call.principal
         let choices = around.route(draft.request, principal.limits)
+        try checkSandboxWord(draft.request, choices.filter(\.fits))
         let price = try Self.charges(for: draft.request, call.settings).reduce(Credits.zero) { $0 + $1.amount }
         let balance = store.balance(of: principal.account)
         var json = JSONWriter()
@@ -120,6 +121,7 @@ extension API {
         if let replay = try await replay(of: idempotency, principal, call) { return replay }
         guard !around.isFull() else { throw .noRoom }
         let choices = try fitting(draft.request, principal)
+        try checkSandboxWord(draft.request, choices)
         let task = try task(for: draft, principal, call)
         if let balance = store.balance(of: principal.account), balance < task.price {
             // Said before anything is stored. The key's first request may have been what emptied the wallet: it
@@ -128,14 +130,17 @@ extension API {
             throw .insufficientCredits(required: task.price, balance: balance)
         }
         if let picture = draft.picture { try await keep(picture) }
-        let answer = submitAnswer(task, draft.adjustments + (choices.first?.adjustments ?? []))
+        let answer = submitAnswer(
+            task, draft.adjustments + (choices.first?.adjustments ?? []), isPretend: choices.first?.provider == .sandbox
+        )
         let submission = Submission(
             task: task, idempotency: idempotency, answer: answer,
             concurrentTasks: principal.limits.concurrentTasks ?? call.settings.limits.concurrentTasks,
-            spendCap: call.spendCap)
+            spendCap: call.spendCap, lowBalance: call.settings.limits.lowBalance)
         let outcome = try await ask { () async throws(StoreError) in try await store.submit(submission) }
         switch outcome {
         case .created(let balance):
+            around.accepted(task, call.request.id)
             var headers = Self.jsonHeaders
             headers.add("X-Credits-Charged", String(task.price.amount))
             headers.add("X-Credits-Remaining", String(balance.amount))
@@ -176,9 +181,12 @@ extension API {
     /// Those that could ever take it; a request that none can is refused before it costs anything.
     private func fitting(_ request: GenerationRequest, _ principal: Principal) throws(Refusal) -> [RouteChoice] {
         let choices = around.route(request, principal.limits)
-        guard !choices.isEmpty else { throw .unavailable("No provider is enabled; nothing was charged.") }
         let fitting = choices.filter(\.fits)
-        guard fitting.isEmpty else { return fitting }
+        if fitting.contains(where: { !$0.isOff }) { return fitting }
+        // To wait for a provider is the queue's business, but not for one that somebody has switched off.
+        guard fitting.isEmpty, !choices.isEmpty, around.providers().contains(where: \.isEnabled) else {
+            throw .providersOff
+        }
         throw .noProvider(
             choices.flatMap { choice in
                 choice.obstacles.filter { !$0.isTemporary }.map {
@@ -186,6 +194,22 @@ extension API {
                         $0.parameter ?? "provider", "\(choice.provider): \($0.message)", provider: choice.provider)
                 }
             })
+    }
+
+    /// A misspelt wish to the sandbox would pass for none: whoever tests how their app takes a failure would see
+    /// none. To other providers the same name in `metadata` means nothing.
+    private func checkSandboxWord(_ request: GenerationRequest, _ choices: [RouteChoice]) throws(Refusal) {
+        guard let word = request.metadata["sandbox"], choices.contains(where: { $0.provider == .sandbox }),
+            !around.sandboxWords.isEmpty, !around.sandboxWords.contains(word)
+        else { return }
+        let list = around.sandboxWords.map { "\"\($0)\"" }.joined(separator: ", ")
+        throw .invalid([
+            FieldFault(
+                "metadata.sandbox",
+                "metadata.sandbox asks the sandbox for something it does not know; it knows \(list).",
+                value: .string(word), allowed: .array(around.sandboxWords.map(JSONValue.string)),
+                suggestion: NearestName.to(word, among: around.sandboxWords).map { "Did you mean \($0)?" })
+        ])
     }
 
     /// What one result costs, by charge.
@@ -204,7 +228,7 @@ extension API {
     }
 
     private func task(for draft: Draft, _ principal: Principal, _ call: Call) throws(Refusal) -> GenerationTask {
-        let request = draft.request
+        var request = draft.request
         let charges = try Self.charges(for: request, call.settings)
         var random = around.random
         let base = request.parameters.seed
@@ -219,8 +243,12 @@ extension API {
                 index: index, seed: seed,
                 charges: charges.map { Charge(slot: index, item: $0.item, amount: $0.amount) }, dueAt: call.now)
         }
+        let id = TaskID(at: call.now, random: &random)
+        request.trace = Trace(
+            traceparent: call.request.headers["traceparent"], tracestate: call.request.headers["tracestate"],
+            request: call.request.id.description, task: id)
         return GenerationTask(
-            id: TaskID(at: call.now, random: &random), account: principal.account, key: principal.key,
+            id: id, account: principal.account, key: principal.key,
             request: request, createdAt: call.now,
             deadline: call.now + min(call.settings.taskDeadline, request.cancelAfter ?? call.settings.taskDeadline),
             startBy: request.startWithin.map { call.now + $0 }, adjustments: draft.adjustments, slots: slots)
@@ -243,7 +271,12 @@ extension API {
 
     // MARK: Answers
 
-    private func submitAnswer(_ task: GenerationTask, _ adjustments: [Adjustment]) -> [UInt8] {
+    private static let pretend = """
+        The built-in sandbox takes this: its model is a card with the picture on it, not a generated one. An operator \
+        enables a real provider under "providers" in the configuration.
+        """
+
+    private func submitAnswer(_ task: GenerationTask, _ adjustments: [Adjustment], isPretend: Bool) -> [UInt8] {
         var json = JSONWriter()
         json.object {
             $0.member("task_id", task.id.description)
@@ -251,6 +284,7 @@ extension API {
             $0.member("status", StatusBody.word(for: task))
             $0.member("credits", task.price.amount)
             $0.member("status_url", "\(status.links.publicURL)/v1/generation-request/\(task.id)/status/")
+            if isPretend { $0.member("notice", Self.pretend) }
             if !adjustments.isEmpty {
                 $0.array("adjustments") { for adjustment in adjustments { $0.write(adjustment) } }
             }

@@ -82,4 +82,21 @@ enum IdempotencyHeader {
         }
         return json.bytes
     }
+
+    /// Any body: members in the order of their names, and those that are null left out, for null is absent.
+    static func canonical(_ value: JSONValue) -> [UInt8] {
+        var json = JSONWriter(reserving: 256)
+        write(value, to: &json)
+        return json.bytes
+    }
+
+    private static func write(_ value: JSONValue, to json: inout JSONWriter) {
+        guard let object = value.object else { return json.value(value) }
+        json.object { json in
+            for member in object.members.sorted(by: { $0.name < $1.name }) where member.value != .null {
+                json.key(member.name)
+                write(member.value, to: &json)
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ extension API {
     static let operations: [Endpoint] = [
         Endpoint(.get, "/healthz", .open, pace: .free, .now(API.readHealth), .readHealth),
         Endpoint(.get, "/readyz", .open, pace: .free, .now(API.readReadiness), .readReadiness),
-        Endpoint(.get, "/metrics", .open, pace: .free, .now(API.readMetrics), .readMetrics),
+        Endpoint(.get, "/metrics", .open, pace: .free, .later(API.readMetrics), .readMetrics),
         Endpoint(.get, "/openapi.json", .open, pace: .free, .now(API.readOpenAPI), .readOpenAPI),
         Endpoint(.get, "/docs", .open, pace: .free, .now(API.readDocs), .readDocs),
     ]
@@ -49,10 +49,10 @@ extension API {
             problems.isEmpty ? .ok : .serviceUnavailable, headers: Self.jsonHeaders, body: .bytes(json.bytes))
     }
 
-    @Sendable func readMetrics(_ call: Call) throws(Refusal) -> HTTPResponse {
+    @Sendable func readMetrics(_ call: Call) async throws(Refusal) -> HTTPResponse {
         HTTPResponse(
             .ok, headers: ["Content-Type": "text/plain; version=0.0.4; charset=utf-8", "Cache-Control": "no-store"],
-            body: .bytes(around.metrics() + Array(waitingMetric.utf8)))
+            body: .bytes(await around.metrics() + Array(waitingMetric.utf8)))
     }
 
     private var waitingMetric: String {

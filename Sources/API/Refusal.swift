@@ -40,6 +40,8 @@ package enum Refusal: Error, Sendable {
     case tooManyTasks(limit: Int)
     case tooManyWaiting(limit: Int)
     case noProvider([FieldFault])
+    /// All that might take it are switched off.
+    case providersOff
 
     // Our side.
     case noRoom

@@ -4,6 +4,8 @@ extension API {
     /// What the operator decides about the front. One immutable value, replaced whole on a reload.
     package struct Settings: Sendable {
         package var prices = PriceTable.standard
+        /// What a credit stands for in the statistics' margins, in millionths of a US dollar.
+        package var creditMicrodollars: Int64 = 10_000
         package var limits = Limits()
         /// A task that has not ended by then fails and is refunded.
         package var taskDeadline = Duration.seconds(1800)
@@ -55,6 +57,8 @@ extension API {
         /// Wrong keys per address: a person's typing mistakes, not a machine's guesses.
         package var wrongKeysPerMinute = 60
         package var concurrentTasks = 100
+        /// `wallet.low` is told when a balance falls below it; nil: never, but for accounts with their own mark.
+        package var lowBalance: Credits?
         /// Long polls and event streams, in all and per account: 1 KB each.
         package var waiting = 20_000
         package var waitingPerAccount = 5000

@@ -8,13 +8,15 @@ extension API {
     /// request the ordinary way, which decides whatever is not plain.
     func statusFromMemory(_ request: HTTPRequest) -> HTTPResponse? {
         guard request.method == .get, request.target.bytes.count == request.target.pathLength,
-            let id = request.target.withPath(Self.taskOfStatusPath), let token = Self.bearer(request),
-            request.listener != Self.controlListener
+            let id = request.target.withPath(Self.taskOfStatusPath), request.listener != Self.controlListener,
+            request.headers.withFirst("Origin", { $0 == nil })
         else { return nil }
         let now = around.now()
-        guard case .known(let principal, _) = store.authenticate(token[...], now: now), principal.scope != .admin,
-            let found = store.recent(id), found.task.account == principal.account, !found.task.needsInlineModel,
-            !request.headers.contains("Origin")
+        let verdict = Self.withBearer(of: request) { token in token.map { store.authenticate($0, now: now) } }
+        guard case .known(let principal, _)? = verdict, principal.scope != .admin,
+            let found = store.recent(id), found.task.account == principal.account,
+            // Only ends are looked at whole: to ask a task that runs would copy it.
+            !found.task.state.isFinal || !found.task.needsInlineModel
         else { return nil }
         var response = statusAnswer(found, now: now)
         response.route = Self.statusRoute
@@ -23,26 +25,31 @@ extension API {
 
     /// A status as it stands now. Unfinished tasks add what changes by itself, and a hint when to ask again.
     func statusAnswer(_ found: RenderedTask, now: Instant) -> HTTPResponse {
-        let task = found.task
-        guard !task.state.isFinal else {
+        guard !found.task.state.isFinal else {
             return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(found.body))
         }
         let (body, eta) = liveBody(found, now: now)
-        var headers = Self.jsonHeaders
         // A task that is nearly done is worth a look every second; one in a long queue is not.
-        let pause = eta.map { min(5, max(1, $0.components.seconds / 4)) } ?? 2
-        headers.add("Retry-After", String(pause))
-        return HTTPResponse(.ok, headers: headers, body: .bytes(body))
+        let pause = eta.map { min(Self.longestPause, max(1, Int($0.components.seconds) / 4)) } ?? 2
+        return HTTPResponse(.ok, headers: Self.liveHeaders[pause], body: .bytes(body))
     }
 
     func liveBody(_ found: RenderedTask, now: Instant) -> (bytes: [UInt8], eta: Duration?) {
         let position = found.task.state == .queued ? store.queuePosition(of: found.task) : nil
-        let eta = around.estimate(found.task, now)
+        let eta = around.estimate(found, now)
         return (StatusBody.live(found.body, position: position, eta: eta), eta)
     }
 
     /// Private, and stale in a moment: nothing on the way may keep it.
     static let jsonHeaders: Headers = ["Content-Type": "application/json", "Cache-Control": "no-store"]
+
+    private static let longestPause = 5
+    /// The same with each `Retry-After` there is, made once.
+    private static let liveHeaders: [Headers] = (0...longestPause).map { pause in
+        var headers = jsonHeaders
+        headers.add("Retry-After", String(pause))
+        return headers
+    }
 
     private static let statusPrefix: StaticString = "/v1/generation-request/"
     private static let statusSuffix: StaticString = "/status/"

@@ -57,23 +57,38 @@ package struct StatusBody: Sendable {
     /// A rendered body with what changes by itself: the place in the queue and the time left. Finished ones have
     /// neither and are sent as they are.
     static func live(_ body: [UInt8], position: Int?, eta: Duration?) -> [UInt8] {
-        var bytes = body
-        bytes.reserveCapacity(body.count + 56)
-        bytes.removeLast()
-        bytes.append(contentsOf: ",\"queue_position\":".utf8)
-        if let position {
-            bytes.append(decimal: UInt64(max(0, position)))
-        } else {
-            bytes.append(contentsOf: "null".utf8)
+        // Room for both names and two numbers of twenty digits; by hand, as each status read comes through here.
+        [UInt8](unsafeUninitializedCapacity: body.count + 80) { buffer, count in
+            count = body.count - 1
+            body.withUnsafeBufferPointer { _ = buffer.update(fromContentsOf: $0[..<count]) }
+            Self.append(",\"queue_position\":", position.map { UInt64(max(0, $0)) }, to: buffer, &count)
+            Self.append(",\"eta_seconds\":", eta.map { UInt64(max(0, $0.components.seconds)) }, to: buffer, &count)
+            buffer[count] = UInt8(ascii: "}")
+            count += 1
         }
-        bytes.append(contentsOf: ",\"eta_seconds\":".utf8)
-        if let eta {
-            bytes.append(decimal: UInt64(max(0, eta.components.seconds)))
-        } else {
-            bytes.append(contentsOf: "null".utf8)
+    }
+
+    private static func append(
+        _ name: StaticString, _ number: UInt64?, to buffer: UnsafeMutableBufferPointer<UInt8>, _ count: inout Int
+    ) {
+        func append(_ text: StaticString) {
+            for index in 0..<text.utf8CodeUnitCount { buffer[count + index] = text.utf8Start[index] }
+            count += text.utf8CodeUnitCount
         }
-        bytes.append(UInt8(ascii: "}"))
-        return bytes
+        append(name)
+        guard let number else { return append("null") }
+        var digits = 1
+        var rest = number
+        while rest >= 10 {
+            rest /= 10
+            digits += 1
+        }
+        rest = number
+        for index in stride(from: count + digits - 1, through: count, by: -1) {
+            buffer[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        }
+        count += digits
     }
 
     /// The members of a status, into an object that is open.

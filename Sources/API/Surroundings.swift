@@ -1,6 +1,7 @@
 import Domain
 import Files
 import HTTP
+import Store
 
 /// What the front needs of the rest of the house, as values: it can reach the store, and nothing else, by itself.
 package struct Surroundings: Sendable {
@@ -19,8 +20,10 @@ package struct Surroundings: Sendable {
     /// Every provider in the order routing would ask them, with what stands in the way: Work's own decision.
     package var route: @Sendable (GenerationRequest, AccountLimits) -> [RouteChoice] = { _, _ in [] }
     package var providers: @Sendable () -> [ProviderView] = { [] }
+    /// What `metadata.sandbox` may ask of the sandbox.
+    package var sandboxWords: [String] = []
     /// How long until the task ends, as far as anyone can tell.
-    package var estimate: @Sendable (GenerationTask, Instant) -> Duration? = { _, _ in nil }
+    package var estimate: @Sendable (RenderedTask, Instant) -> Duration? = { _, _ in nil }
     /// A provider calls back; false when the token is none of ours.
     package var callback: @Sendable (ProviderID, _ token: String, Headers, [UInt8]) async -> Bool = { _, _, _, _ in
         false
@@ -30,9 +33,11 @@ package struct Surroundings: Sendable {
     package var isFull: @Sendable () -> Bool = { false }
     /// What keeps the gateway from being ready; empty when nothing does.
     package var problems: @Sendable () -> [Problem] = { [] }
-    package var metrics: @Sendable () -> [UInt8] = { [] }
+    package var metrics: @Sendable () async -> [UInt8] = { [] }
     /// Something the operator should read: never a secret, never a body.
     package var report: @Sendable (_ message: String, RequestID) -> Void = { _, _ in }
+    /// A task was taken: leads from the request in the log to the task.
+    package var accepted: @Sendable (GenerationTask, RequestID) -> Void = { _, _ in }
     package var acts = OperatorActs()
     package var webhooks: WebhookActs?
 
@@ -77,6 +82,8 @@ package struct RouteChoice: Hashable, Sendable {
     /// What would be bent to make the request fit.
     package let adjustments: [Adjustment]
     package let typicalDuration: Duration?
+    /// Switched off, by the config or by an operator's word.
+    package let isOff: Bool
 
     package struct Obstacle: Hashable, Sendable {
         /// The field in the way, where it is one.
@@ -97,9 +104,10 @@ package struct RouteChoice: Hashable, Sendable {
 
     package init(
         provider: ProviderID, obstacles: [Obstacle] = [], adjustments: [Adjustment] = [],
-        typicalDuration: Duration? = nil
+        typicalDuration: Duration? = nil, isOff: Bool = false
     ) {
         self.provider = provider
+        self.isOff = isOff
         self.obstacles = obstacles
         self.adjustments = adjustments
         self.typicalDuration = typicalDuration
@@ -107,7 +115,10 @@ package struct RouteChoice: Hashable, Sendable {
 }
 
 package struct Problem: Hashable, Sendable {
-    /// What was looked at: `store`, `disk`, `providers`, `ledger`, `draining`.
+    /// All there are.
+    package static let checks = ["store", "disk", "providers", "ledger", "draining"]
+
+    /// What was looked at: one of `checks`.
     package let check: String
     package let message: String
 

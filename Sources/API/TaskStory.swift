@@ -16,6 +16,10 @@ extension API {
                 json.member("account_id", task.account.description)
                 json.member("key_id", task.key.description)
             }
+            if let trace = task.request.trace {
+                json.member("request_id", trace.request)
+                json.member("trace_id", trace.id)
+            }
             json.object("asked") { $0.write(task.request) }
             json.array("seeds") { for slot in task.slots { $0.integer(slot.seed) } }
             json.array("adjustments") { for adjustment in task.adjustments { $0.write(adjustment) } }

@@ -69,7 +69,7 @@ extension API {
                 json.member("concurrent_tasks", principal.limits.concurrentTasks ?? limits.concurrentTasks)
                 json.member("body_bytes", limits.bodyBytes)
                 json.member("spend_cap", call.spendCap?.amount)
-                json.member("low_balance", principal.limits.lowBalance?.amount)
+                json.member("low_balance", (principal.limits.lowBalance ?? limits.lowBalance)?.amount)
                 json.key("providers")
                 if let providers = principal.limits.providers {
                     json.array { for id in providers { $0.string(id.rawValue) } }

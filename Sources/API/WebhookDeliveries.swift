@@ -83,11 +83,14 @@ extension API {
 
     @Sendable func resendDelivery(_ call: Call) async throws(Refusal) -> HTTPResponse {
         let (id, account) = (try deliveryID(call), try call.principal.account)
-        try await ask { () async throws(StoreError) in try await store.resend(id, account: account, now: call.now) }
-        try webhooks().wake()
+        let key = try onceOnly(call, "webhook-resends")
         var json = JSONWriter()
         json.object { $0.member("message", "It is on its way again.") }
-        return HTTPResponse(.accepted, headers: Self.jsonHeaders, body: .bytes(json.bytes))
+        let response = try await answer(json.bytes, .accepted, once: key, call) { answer throws(StoreError) in
+            try await store.resend(id, account: account, now: call.now, answer: answer)
+        }
+        try webhooks().wake()
+        return response
     }
 
     /// How far back what was missed can be had: as long as events are kept at most.

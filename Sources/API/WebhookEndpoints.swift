@@ -42,6 +42,8 @@ extension API {
         change(&endpoint, by: &fields, nulls: [])
         fields.refuse(allBut: Self.endpointFields + ["scheme"])
         try fields.check()
+        let key = try onceOnly(call, "webhook-endpoints")
+        if let again = try await again(key, .created, call) { return again }
         let known = try await ask { () async throws(StoreError) in try await store.endpoints(of: account) }
         guard known.count < Self.endpointsPerAccount else {
             throw .conflict(
@@ -49,8 +51,9 @@ extension API {
         }
         let secret = acts.makeSecret(scheme == "hmac" ? .hmac : .ed25519, call.now)
         let made = endpoint
-        try await ask { () async throws(StoreError) in try await store.createEndpoint(made, secret: secret) }
-        return answer(made, secret: acts.show(secret), status: .created)
+        return try await answer(Self.body(of: made, secret: acts.show(secret)), .created, once: key, call) {
+            answer throws(StoreError) in try await store.createEndpoint(made, secret: secret, answer: answer)
+        }
     }
 
     @Sendable func listEndpoints(_ call: Call) async throws(Refusal) -> HTTPResponse {
@@ -103,12 +106,13 @@ extension API {
         let scheme = fields.word("scheme", of: ["hmac", "ed25519"]) ?? "hmac"
         fields.refuse(allBut: ["overlap_seconds", "scheme"])
         try fields.check()
+        let key = try onceOnly(call, "webhook-secrets")
         let secret = acts.makeSecret(scheme == "hmac" ? .hmac : .ed25519, call.now)
-        try await ask { () async throws(StoreError) in
+        return try await answer(Self.body(of: endpoint, secret: acts.show(secret)), .ok, once: key, call) {
+            answer throws(StoreError) in
             try await store.rotateSecret(
-                endpoint.id, to: secret, overlapEnds: call.now + .seconds(overlap), now: call.now)
+                endpoint.id, to: secret, overlapEnds: call.now + .seconds(overlap), now: call.now, answer: answer)
         }
-        return answer(endpoint, secret: acts.show(secret))
     }
 
     /// What signs deliveries to a task's own `webhook_url`.
@@ -188,9 +192,13 @@ extension API {
         return headers
     }
 
-    private func answer(
-        _ endpoint: WebhookEndpoint, secret: (secret: String, publicKey: String?)? = nil, status: HTTPStatus = .ok
-    ) -> HTTPResponse {
+    private func answer(_ endpoint: WebhookEndpoint) -> HTTPResponse {
+        HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(Self.body(of: endpoint)))
+    }
+
+    private static func body(
+        of endpoint: WebhookEndpoint, secret: (secret: String, publicKey: String?)? = nil
+    ) -> [UInt8] {
         var json = JSONWriter()
         json.object { json in
             json.write(endpoint)
@@ -199,7 +207,7 @@ extension API {
                 if let publicKey = secret.publicKey { json.member("public_key", publicKey) }
             }
         }
-        return HTTPResponse(status, headers: Self.jsonHeaders, body: .bytes(json.bytes))
+        return json.bytes
     }
 }
 

@@ -16,8 +16,14 @@ extension Command {
                 .get("/admin/v1/accounts", columns: ["id", "name", "balance", "held", "spent", "disabled"])
             }),
         Command(
+            words: ["accounts", "show"], summary: "show one account: its credits and its limits", arguments: [name],
+            action: .ask { call in .get("/admin/v1/accounts/\(Path.part(try call.need("NAME")))") }),
+        Command(
             words: ["accounts", "set"], summary: "change an account's limits, or disable it",
-            detail: "What is not named stays. `none` puts a limit back to the configuration's.",
+            detail: """
+                What is not named stays. `none` puts a limit back to the configuration's.
+                Example: trellis-gateway accounts set shop --concurrent-tasks 20 --providers fal,runware
+                """,
             arguments: [name],
             options: [
                 .init(name: "--disabled", value: "YES|NO", doc: "whether its keys are refused"),
@@ -52,6 +58,7 @@ extension Command {
             detail: """
                 The key is shown this once. Scopes: user submits and looks, read only looks, admin operates the gateway
                 and cannot submit.
+                Example: trellis-gateway keys create --account shop --scope read --label dashboard --expires-in 90d
                 """,
             options: [
                 .init(name: "--account", value: "NAME", doc: "whose key it is", isRequired: true),
@@ -85,10 +92,12 @@ extension Command {
                     ])
             }),
         Command(
-            words: ["keys", "revoke"], summary: "end a key at once", arguments: [key],
+            words: ["keys", "revoke"], summary: "end a key at once", detail: "The next request with it is refused.",
+            arguments: [key],
             action: .ask { call in .post("/admin/v1/keys/\(Path.part(try call.need("KEY_ID")))/revoke", [:]) }),
         Command(
             words: ["keys", "rotate"], summary: "make a key's successor; the old one ends after an overlap",
+            detail: "The new key is shown this once, and has the scope, label and cap of the old one.",
             arguments: [key],
             options: [
                 .init(name: "--overlap", value: "TIME", doc: "how long both work, such as 24h (default), 7d at most")

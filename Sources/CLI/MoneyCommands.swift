@@ -18,6 +18,10 @@ extension Command {
             }),
         Command(
             words: ["credits", "adjust"], summary: "correct an account's balance, up or down",
+            detail: """
+                Never below zero. The reason is kept in the ledger and in the audit.
+                Example: trellis-gateway credits adjust --account shop -50 --reason "granted twice"
+                """,
             arguments: [.init(name: "AMOUNT", doc: "credits to add, or to take away when below zero")],
             options: [account, .init(name: "--reason", value: "TEXT", doc: "why, for the ledger", isRequired: true)],
             action: .ask { call in
@@ -35,7 +39,9 @@ extension Command {
                 .get(
                     "\(try ofAccount(call))/ledger"
                         + Path.query(["limit": call["--limit"], "cursor": call["--cursor"]]),
-                    columns: ["sequence", "at", "kind", "amount", "debit", "credit", "task", "reference"])
+                    columns: [
+                        "sequence", "at", "kind", "amount", "debit", "credit", "task_id", "reference", "balance_after",
+                    ])
             }),
         Command(
             words: ["credits", "verify"], summary: "check the whole ledger",
@@ -59,7 +65,7 @@ extension Command {
     ]
 
     static let paging: [Option] = [
-        .init(name: "--limit", value: "N", doc: "rows to show"),
+        .init(name: "--limit", value: "N", doc: "rows to show at once (50 or 100 unless you say)"),
         .init(name: "--cursor", value: "CURSOR", doc: "go on where the last page ended"),
     ]
 

@@ -4,6 +4,8 @@ import JSON
 struct View {
     private let wantsJSON: Bool
     private let columns: [String]
+    /// The longest row of a table, and the longest list on one line.
+    private static let (widest, line) = (240, 60)
 
     init(_ invocation: Invocation, columns: [String] = []) {
         wantsJSON = invocation.wantsJSON
@@ -11,7 +13,10 @@ struct View {
     }
 
     func show(_ answer: Answer) throws(Failure) {
-        if wantsJSON { return Terminal.print(String(decoding: answer.body, as: UTF8.self)) }
+        if wantsJSON {
+            return Terminal.print(answer.body.isEmpty ? "{}" : String(decoding: answer.body, as: UTF8.self))
+        }
+        if answer.body.isEmpty, answer.isGood { return Terminal.print("done") }
         guard answer.isGood || answer.value["error"] == nil else { return }
         for line in lines(answer.value) { Terminal.print(line) }
     }
@@ -30,6 +35,8 @@ struct View {
                     continue
                 case .array(let rows) where rows.contains { $0.object != nil } || rows.isEmpty:
                     below += object.count == 1 || isPage(object) ? table(rows) : ["", member.name + ":"] + table(rows)
+                case .array(let rows) where Self.cell(member.value).count > Self.line && rows.count > 1:
+                    below += ["", member.name + ":"] + rows.map { "  " + Self.cell($0) }
                 case .object(let inner):
                     below += ["", member.name + ":"] + self.lines(.object(inner)).map { "  " + $0 }
                 case .null where isPage(object): continue
@@ -60,6 +67,13 @@ struct View {
         }
         let cells = objects.map { object in names.map { Self.cell(object[$0] ?? .null) } }
         let widths = names.indices.map { column in max(names[column].count, cells.map { $0[column].count }.max() ?? 0) }
+        // Wider than any screen: a row is easier read downwards.
+        if widths.reduce(2 * names.count, +) > Self.widest {
+            let width = names.map(\.count).max() ?? 0
+            return cells.flatMap { row in
+                [""] + zip(names, row).filter { $1 != "-" }.map { $0.padded(to: width) + "  " + $1 }
+            }
+        }
         return ([names.map { $0.uppercased() }] + cells).map { row in
             let line = zip(row, widths).map { $0.padded(to: $1) }.joined(separator: "  ")
             return String(line.reversed().drop { $0 == " " }.reversed())

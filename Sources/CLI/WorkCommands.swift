@@ -3,10 +3,14 @@ extension Command {
         Command(
             words: ["tasks", "list"], summary: "list tasks, newest first",
             options: [
-                .init(name: "--state", value: "STATE", doc: "only those in this state, such as unknown"),
+                .init(
+                    name: "--state", value: "STATE",
+                    doc:
+                        "only queued, submitting, unknown, running, fetching, finished, failed, canceled or expired ones"
+                ),
                 .init(name: "--account", value: "NAME", doc: "only this account's"),
                 .init(name: "--provider", value: "ID", doc: "only those at this provider"),
-                .init(name: "--since", value: "TIME", doc: "only those made since, as RFC 3339"),
+                .init(name: "--since", value: "TIME", doc: "only those made since, such as 2026-11-21T00:00:00Z"),
             ] + paging,
             action: .ask { call in
                 .get(
@@ -24,10 +28,13 @@ extension Command {
             arguments: [task],
             action: .ask { call in .get("/admin/v1/tasks/\(Path.part(try call.need("TASK_ID")))") }),
         Command(
-            words: ["tasks", "cancel"], summary: "cancel a task and refund it", arguments: [task],
+            words: ["tasks", "cancel"], summary: "cancel a task and refund it",
+            detail: "The provider is told too, where it can be. A task whose work is done stays as it is.",
+            arguments: [task],
             action: .ask { call in .post("/admin/v1/tasks/\(Path.part(try call.need("TASK_ID")))/cancel", [:]) }),
         Command(
             words: ["tasks", "retry"], summary: "put a task that waits for its next try to work now",
+            detail: "Takes the next step at once: sends what is queued, looks at what runs, fetches what is done.",
             arguments: [task],
             action: .ask { call in .post("/admin/v1/tasks/\(Path.part(try call.need("TASK_ID")))/retry", [:]) }),
         Command(
@@ -52,10 +59,14 @@ extension Command {
             words: ["webhooks", "list"], summary: "show the endpoints, what waits, and what failed",
             action: .ask { _ in .get("/admin/v1/webhooks") }),
         Command(
-            words: ["webhooks", "replay"], summary: "send deliveries again",
+            words: ["webhooks", "replay"], summary: "send again what an endpoint did not take",
+            detail: """
+                Endpoints and their ids are listed by `webhooks list`. What was delivered is not sent again.
+                Example: trellis-gateway webhooks replay --endpoint ID --since 2026-11-20T00:00:00Z
+                """,
             options: [
                 .init(name: "--endpoint", value: "ID", doc: "whose deliveries", isRequired: true),
-                .init(name: "--since", value: "TIME", doc: "events since then, as RFC 3339; else of two weeks"),
+                .init(name: "--since", value: "TIME", doc: "such as 2026-11-21T00:00:00Z; else of two weeks"),
                 .init(name: "--until", value: "TIME", doc: "events until then; else until now"),
             ],
             action: .ask { call in
@@ -71,22 +82,37 @@ extension Command {
             action: .ask { _ in
                 .get(
                     "/admin/v1/providers",
-                    columns: ["provider", "enabled", "breaker", "running", "concurrency", "typical_seconds", "note"])
+                    columns: [
+                        "id", "enabled", "breaker", "running", "concurrency", "typical_seconds", "last_fault", "note",
+                    ])
             }),
         Command(
-            words: ["providers", "enable"], summary: "let a provider take work again", arguments: [provider],
+            words: ["providers", "enable"], summary: "let a provider take work again",
+            detail: "Goes over the configuration, and outlives restarts.", arguments: [provider],
             action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/enable", [:]) }),
         Command(
             words: ["providers", "disable"], summary: "give a provider no new work; what runs there is followed",
+            detail: "Goes over the configuration, and outlives restarts, until `providers enable`.",
             arguments: [provider],
             action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/disable", [:]) }),
         Command(
             words: ["providers", "test"], summary: "make a cheap real call to a provider with the configured key",
+            detail: "Buys nothing: asks for what is left there, or for a job that does not exist.",
             arguments: [provider],
             action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/test", [:]) }),
         Command(
             words: ["stats"], summary: "tasks, success, durations, credits, cost and margin by provider and day",
-            action: .ask { _ in .get("/admin/v1/stats") }),
+            detail: """
+                Margin is credits times prices.credit_dollars, less what the providers cost; attempts whose cost nobody
+                told are counted in unknown_costs. Money is in millionths of a US dollar.
+                """,
+            options: [
+                .init(name: "--since", value: "TIME", doc: "such as 2026-11-21T00:00:00Z; else 30 days ago"),
+                .init(name: "--until", value: "TIME", doc: "such as 2026-11-21T00:00:00Z; else now"),
+            ],
+            action: .ask { call in
+                .get("/admin/v1/stats" + Path.query(["since": call["--since"], "until": call["--until"]]))
+            }),
         Command(
             words: ["audit"], summary: "list what operators did, newest first", options: paging,
             action: .ask { call in

@@ -14,6 +14,8 @@ package struct GenerationRequest: Hashable, Sendable {
     package var priority: Priority
     package var cancelAfter: Duration?
     package var startWithin: Duration?
+    /// Which request asked, and as part of what; no part of what was asked.
+    package var trace: Trace?
 
     package enum OnUnsupported: String, Sendable, CaseIterable { case refuse, adjust }
     package enum ResponseFormat: String, Sendable, CaseIterable { case url, base64 = "b64_json" }

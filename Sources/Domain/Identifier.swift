@@ -36,28 +36,13 @@ extension Identifier: LosslessStringConvertible {
         self = id
     }
 
-    /// The same from bytes, for paths that never become a String. Not generic over its bytes: a caller in another
-    /// module would get the unspecialized form, and each status read comes through here.
+    /// The same from bytes, for paths that never become a String. Neither generic over its bytes nor over the thing
+    /// where the work is done: a caller in another module would get the unspecialized form, and each status read comes
+    /// through here.
+    @inlinable
     package init?(utf8 text: UnsafeBufferPointer<UInt8>) {
-        guard text.count == 36 else { return nil }
-        var high: UInt64 = 0
-        var low: UInt64 = 0
-        for index in 0..<36 {
-            let byte = text[index]
-            if index == 8 || index == 13 || index == 18 || index == 23 {
-                guard byte == UInt8(ascii: "-") else { return nil }
-                continue
-            }
-            let digit: UInt8
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
-            default: return nil
-            }
-            if index < 18 { high = high << 4 | UInt64(digit) } else { low = low << 4 | UInt64(digit) }
-        }
-        self.init(high: high, low: low)
+        guard let words = UUIDText.words(text) else { return nil }
+        self.init(high: words.high, low: words.low)
     }
 
     package var description: String {
@@ -107,3 +92,27 @@ package typealias AttemptID = Identifier<Attempt>
 package typealias EndpointID = Identifier<WebhookEndpoint>
 package typealias EventID = Identifier<Event>
 package typealias DeliveryID = Identifier<Delivery>
+
+/// The 36 characters of a UUID (RFC 9562 §4) as two words.
+package enum UUIDText {
+    package static func words(_ text: UnsafeBufferPointer<UInt8>) -> (high: UInt64, low: UInt64)? {
+        let dash = UInt8(ascii: "-")
+        guard text.count == 36, text[8] == dash, text[13] == dash, text[18] == dash, text[23] == dash else {
+            return nil
+        }
+        var isWrong: UInt64 = 0
+        func digits(_ range: Range<Int>, _ word: UInt64) -> UInt64 {
+            var word = word
+            for index in range {
+                let number = text[index] &- UInt8(ascii: "0")
+                let letter = (text[index] | 0x20) &- UInt8(ascii: "a")
+                if number > 9, letter > 5 { isWrong = 1 }
+                word = word << 4 | UInt64(number <= 9 ? number : letter &+ 10)
+            }
+            return word
+        }
+        let high = digits(14..<18, digits(9..<13, digits(0..<8, 0)))
+        let low = digits(24..<36, digits(19..<23, 0))
+        return isWrong == 0 ? (high, low) : nil
+    }
+}

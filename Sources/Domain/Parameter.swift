@@ -153,7 +153,9 @@ package struct Parameters: Hashable, Sendable {
         return value
     }
 
-    package func flag(_ parameter: Parameter) -> Bool { self[parameter] == .flag(true) }
+    package func flag(_ parameter: Parameter) -> Bool {
+        if case .flag(true)? = self[parameter] { true } else { false }
+    }
 
     package var seed: Int64? {
         guard case .integer(let value)? = given[.seed] else { return nil }

@@ -1,6 +1,6 @@
 /// Where bytes that are too large for a row are kept: pictures that came in, models and thumbnails that
 /// go out. A file's name is the SHA-256 of its bytes, so storing twice is storing once, a name can be
-/// checked, and no client's text ever becomes a path. A bucket elsewhere can stand behind it later.
+/// checked, and no client's text ever becomes a path. How a bucket elsewhere can stand behind it: docs/files.md.
 package protocol Files: Sendable {
     /// A place to write a new file, in the same file system as where it will stay.
     func draft() throws(FilesError) -> Draft
@@ -14,13 +14,17 @@ package protocol Files: Sendable {
     /// The path of a kept file, or nil when it is gone.
     func path(of name: FileName) -> String?
 
-    func remove(_ name: FileName)
+    /// Starts the age of a kept file anew; false when it is gone.
+    func renew(_ name: FileName) -> Bool
+
+    /// Takes a file away, unless it was kept or renewed in the last `age` seconds: somebody may be about to speak
+    /// of it, and a sweep finds it later if not.
+    func remove(_ name: FileName, olderThan age: Int64)
 
     /// Bytes in use, as of the last count and what was added since.
     var usedBytes: Int64 { get }
 
-    /// Deletes every kept file that is not spoken of and older than `age` seconds, and every draft left by a
-    /// run that died. Answers how many.
+    /// Deletes every kept file that is not spoken of and older than `age` seconds. Answers how many.
     func sweep(keeping: Set<String>, olderThan age: Int64) -> Int
 }
 

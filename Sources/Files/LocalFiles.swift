@@ -3,21 +3,28 @@ import Glibc
 import Synchronization
 
 /// Files in one directory, two levels deep, so that no directory grows large: `ab/abcdef…`.
+///
+/// Whoever opens it is alone in it: the process that holds the data directory. So every draft that is there when it is
+/// opened was left by a run that died, even one that bears our own process number, as all runs in a container do.
 package final class LocalFiles: Files {
     private let directory: String
     private let quota: Int64
     private let used: Atomic<Int64>
     private let drafts = Atomic<UInt64>(0)
+    /// Held between looking at a name and giving it, keeping it alive or taking it away. Never held over a sync.
+    private let naming = Mutex(())
 
-    /// `quota` in bytes. Counts what is there already.
+    /// `quota` in bytes. Removes the drafts of the dead and counts what is kept.
     package init(directory: String, quota: Int64) throws(FilesError) {
         self.directory = directory
         self.quota = quota
-        for path in [directory, directory + "/drafts"] where mkdir(path, 0o700) != 0 && errno != EEXIST {
+        let folder = directory + "/drafts"
+        for path in [directory, folder] where mkdir(path, 0o700) != 0 && errno != EEXIST {
             throw FilesError(errno: errno, doing: "create \(path)")
         }
+        for name in Self.names(in: folder) { unlink("\(folder)/\(name)") }
         var total: Int64 = 0
-        Self.eachFile(in: directory) { _, _, status in total += Int64(status.st_size) }
+        Self.eachFile(in: directory) { total += $0.size }
         used = Atomic(total)
     }
 
@@ -32,12 +39,10 @@ package final class LocalFiles: Files {
     package func keep(_ draft: consuming Draft) throws(FilesError) -> FileName {
         let (digest, count) = try draft.digest()
         let name = FileName(digest: digest)
-        let folder = "\(directory)/\(name.sha256.prefix(2))"
-        let path = "\(folder)/\(name.sha256)"
-        var status = stat()
-        if stat(path, &status) == 0, status.st_size == count {
-            // The same bytes again: their age starts anew, so that a sweep does not take them from under us.
-            utimensat(AT_FDCWD, path, nil, 0)
+        let (folder, path) = place(of: name)
+        if naming.withLock({ _ in renew(path) }) {
+            // Whoever kept it first may not have come to this yet.
+            try syncDirectory(folder)
             return name
         }
         guard usedBytes + count <= quota else { throw .noRoom(needed: count, free: max(0, quota - usedBytes)) }
@@ -47,9 +52,15 @@ package final class LocalFiles: Files {
         } else if errno != EEXIST {
             throw FilesError(errno: errno, doing: "create \(folder)")
         }
-        guard rename(draft.path, path) == 0 else { throw FilesError(errno: errno, doing: "name \(path)") }
+        let source = draft.path
+        let failure = naming.withLock { _ -> Int32 in
+            if renew(path) { return 0 }
+            guard rename(source, path) == 0 else { return errno }
+            used.wrappingAdd(count, ordering: .relaxed)
+            return 0
+        }
+        guard failure == 0 else { throw FilesError(errno: failure, doing: "name \(path)") }
         try syncDirectory(folder)
-        used.wrappingAdd(count, ordering: .relaxed)
         return name
     }
 
@@ -60,32 +71,37 @@ package final class LocalFiles: Files {
     }
 
     package func path(of name: FileName) -> String? {
-        let path = "\(directory)/\(name.sha256.prefix(2))/\(name.sha256)"
+        let path = place(of: name).path
         return access(path, R_OK) == 0 ? path : nil
     }
 
-    package func remove(_ name: FileName) {
-        guard let path = path(of: name) else { return }
-        var status = stat()
-        if stat(path, &status) == 0, unlink(path) == 0 {
-            used.wrappingSubtract(Int64(status.st_size), ordering: .relaxed)
-        }
-    }
+    package func renew(_ name: FileName) -> Bool { naming.withLock { _ in renew(place(of: name).path) } }
+
+    package func remove(_ name: FileName, olderThan age: Int64) { _ = removeFile(place(of: name).path, age) }
 
     package func sweep(keeping: Set<String>, olderThan age: Int64) -> Int {
-        let now = Int64(time(nil))
-        var gone: [(path: String, size: Int64)] = []
-        Self.eachFile(in: directory) { path, name, status in
-            let isDraft = FileName(name) == nil
-            let isOurs = isDraft && name.hasPrefix("\(getpid())-")
-            if !isOurs, isDraft || !keeping.contains(name), now - Int64(status.st_mtim.tv_sec) > age {
-                gone.append((path, Int64(status.st_size)))
-            }
+        var orphans: [String] = []
+        Self.eachFile(in: directory) { file in
+            if !keeping.contains(file.name), file.isOlder(than: age) { orphans.append(file.path) }
         }
-        return gone.reduce(0) { count, file in
-            guard unlink(file.path) == 0 else { return count }
+        return orphans.count { removeFile($0, age) }
+    }
+
+    private func place(of name: FileName) -> (folder: String, path: String) {
+        let folder = "\(directory)/\(name.sha256.prefix(2))"
+        return (folder, "\(folder)/\(name.sha256)")
+    }
+
+    /// Its age starts anew, so that nobody who looked before takes it away. The caller holds `naming`.
+    private func renew(_ path: String) -> Bool { utimensat(AT_FDCWD, path, nil, 0) == 0 }
+
+    private func removeFile(_ path: String, _ age: Int64) -> Bool {
+        naming.withLock { _ in
+            guard let file = Found(path: path, name: ""), file.isOlder(than: age), unlink(path) == 0 else {
+                return false
+            }
             used.wrappingSubtract(file.size, ordering: .relaxed)
-            return count + 1
+            return true
         }
     }
 
@@ -97,12 +113,28 @@ package final class LocalFiles: Files {
         guard fsync(descriptor) == 0 else { throw FilesError(errno: errno, doing: "sync \(path)") }
     }
 
-    private static func eachFile(in directory: String, _ body: (String, String, stat) -> Void) {
-        for folder in names(in: directory) {
-            for name in names(in: "\(directory)/\(folder)") {
-                var status = stat()
-                let path = "\(directory)/\(folder)/\(name)"
-                if lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG { body(path, name, status) }
+    /// A regular file, as it was when looked at.
+    private struct Found {
+        let path: String
+        let name: String
+        let size: Int64
+        private let changed: Int64
+
+        init?(path: String, name: String) {
+            var status = stat()
+            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+            (self.path, self.name, size) = (path, name, Int64(status.st_size))
+            changed = Int64(status.st_mtim.tv_sec)
+        }
+
+        func isOlder(than age: Int64) -> Bool { Int64(time(nil)) - changed > age }
+    }
+
+    /// Every kept file; what else lies there is nobody's business.
+    private static func eachFile(in directory: String, _ body: (Found) -> Void) {
+        for folder in names(in: directory) where folder.utf8.count == 2 {
+            for name in names(in: "\(directory)/\(folder)") where FileName(name) != nil {
+                if let file = Found(path: "\(directory)/\(folder)/\(name)", name: name) { body(file) }
             }
         }
     }

@@ -34,16 +34,23 @@ extension Gateway {
         return (Int(answer.status.code), bytes)
     }
 
-    /// Puts a backup in the place of the database; answers where the one that was there is now.
-    package static func restore(_ file: String, into configuration: Configuration) throws -> String? {
+    /// Puts a backup in the place of what is there: the database from `file`, pictures, models and master key from
+    /// `files`, if that is a directory.
+    package static func restore(
+        _ file: String, files: String, into configuration: Configuration
+    ) throws -> RestoredBackup {
         umask(0o077)
-        return try SQLiteStore.restore(file, into: configuration.dataDirectory, at: .now)
+        return try RestoredBackup(file, files: files, into: configuration.dataDirectory, at: .now)
     }
 
     /// Names the migrations that the database lacks, and applies them unless it is a dry run.
-    package static func migrate(_ configuration: Configuration, dryRun: Bool) throws -> [String] {
+    package static func migrate(
+        _ configuration: Configuration, dryRun: Bool
+    ) throws -> (applied: [String], copy: String?) {
         umask(0o077)
-        return try SQLiteStore.migrate(directory: configuration.dataDirectory, dryRun: dryRun)
+        let upgrade = try SQLiteStore.migrate(
+            directory: configuration.dataDirectory, dryRun: dryRun, keepingCopy: configuration.backsUpBeforeUpgrade)
+        return (upgrade.applied, upgrade.copy)
     }
 }
 

@@ -22,6 +22,9 @@ extension Gateway {
             redactor: Redactor(configuration.secrets))
         defer { log.flush() }
         let (wishes, wish) = AsyncStream.makeStream(of: Wish.self)
+        // From here on, so that whoever stops it while it starts is heard.
+        let signals = Signals { signal in wish.yield(signal == .stop ? .stop : .reload) }
+        defer { withExtendedLifetime(signals) {} }
         let house: House
         do {
             house = try House(configuration, log: log, onFatal: { wish.yield(.storeFailed($0)) })
@@ -29,6 +32,14 @@ extension Gateway {
             return .couldNotStart("\(error)")
         }
         house.change { $0.load = reload }
+        if house.store.upgrade.from > 0, !house.store.upgrade.applied.isEmpty {
+            log(
+                .info, "the database was brought to this version's schema",
+                [
+                    "applied": .text(house.store.upgrade.applied.joined(separator: ", ")),
+                    "copy_before": .text(house.store.upgrade.copy ?? "none"),
+                ])
+        }
         for warning in configuration.warnings { log(.warning, "configuration", ["note": .text(warning)]) }
         do {
             let welcome = try await house.open()
@@ -37,11 +48,9 @@ extension Gateway {
             await house.close()
             return .couldNotStart("\(error)")
         }
-        let signals = Signals { signal in wish.yield(signal == .stop ? .stop : .reload) }
-        defer { withExtendedLifetime(signals) {} }
         for await wish in wishes {
             switch wish {
-            case .reload: _ = house.reload(reload)
+            case .reload: await house.reload(bySignal: reload)
             case .stop:
                 await house.close()
                 return .stopped
@@ -82,12 +91,20 @@ extension House {
             state.loops = loops
         }
         for listener in server.listeners {
-            log(
-                .info, "listening",
-                [
-                    "address": "\(listener.address)", "listener": .text(listener.label), "tls": .flag(listener.usesTLS),
-                    "url": .text(publicURL),
-                ])
+            let (address, label, tls) = ("\(listener.address)", listener.label, listener.usesTLS)
+            // The customers' address leads to no other listener.
+            if label == Listener.front {
+                log(
+                    .info, "listening",
+                    [
+                        "address": .text(address), "listener": .text(label), "tls": .flag(tls),
+                        "url": .text(publicURL),
+                    ])
+            } else {
+                log(
+                    .info, "listening",
+                    ["address": .text(address), "listener": .text(label), "tls": .flag(tls)])
+            }
         }
         let enabled = Configuration.providerIDs.filter(configuration.isEnabled).map(\.rawValue)
         log(

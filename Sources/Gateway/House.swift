@@ -64,7 +64,7 @@ final class House: Sendable {
         client = try HTTPClient(name: "upstreams")
         receivers = try HTTPClient(name: "webhooks")
 
-        let policy = CallPolicy(egress: configuration.egress(own: listeners))
+        let policy = configuration.outgoing(own: listeners)
         rules = Rules(policy)
         sandbox = SandboxRoom(
             duration: configuration.sandbox.duration, files: files, clock: clock, client: client,
@@ -93,6 +93,7 @@ final class House: Sendable {
     ) throws -> SQLiteStore {
         var options = StoreOptions()
         options.onFatal = onFatal
+        options.copiesBeforeUpgrade = configuration.backsUpBeforeUpgrade
         return try SQLiteStore.open(
             directory: configuration.dataDirectory, options: options, rendering: status.rendering)
     }
@@ -107,7 +108,7 @@ final class House: Sendable {
     static func webhookPolicy(
         _ configuration: Configuration, _ listeners: [ServerConfiguration.Listener]
     ) -> CallPolicy {
-        var policy = CallPolicy(egress: configuration.egress(own: listeners))
+        var policy = configuration.outgoing(own: listeners)
         policy.totalTimeout = configuration.webhooks.timeout
         return policy
     }

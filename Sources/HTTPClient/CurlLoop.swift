@@ -29,6 +29,7 @@ final class CurlLoop {
     /// Handles that lost the socket they were connecting.
     private var stalled: [UnsafeMutableRawPointer] = []
     private var isClosing = false
+    private var connectionLimit = 0
 
     init(
         mailbox: Mailbox, lookups: LookupThreads, limits: ClientLimits, published: PublishedMetrics,
@@ -43,8 +44,7 @@ final class CurlLoop {
         let context = Unmanaged.passUnretained(self).toOpaque()
         curl_multi_set_socket(multi, onSocketWanted, context)
         curl_multi_set_timer(multi, onTimerWanted, context)
-        // libcurl counts connections in use too; fewer than can be in flight would close each after its answer.
-        curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, limits.callsInFlight + limits.idleConnections)
+        limitConnections()
     }
 
     deinit {
@@ -146,7 +146,17 @@ final class CurlLoop {
 
     // MARK: The end of a turn, and the end
 
+    /// libcurl counts connections in use too. So the limit goes with them: fewer would close each after its answer, more
+    /// would keep one for every submit, which opens its own, until the host has had enough of us.
+    private func limitConnections() {
+        let limit = active.count + limits.idleConnections
+        guard limit != connectionLimit else { return }
+        connectionLimit = limit
+        curl_multi_set_long(multi, CURLMOPT_MAXCONNECTS, limit)
+    }
+
     private func tell() {
+        limitConnections()
         metrics.inFlight = active.count
         metrics.openConnections = sockets.openConnections
         metrics.openedConnections = sockets.openedConnections

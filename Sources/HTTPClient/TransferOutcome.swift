@@ -55,6 +55,9 @@ extension Transfer {
         case CURLE_COULDNT_CONNECT: .connect
         case CURLE_OPERATION_TIMEDOUT: .timeout
         case CURLE_FILESIZE_EXCEEDED: .tooLarge
+        // A header line beyond libcurl's own limit of 100 KB: told as a lack of memory before 8.6, and as
+        // CURLE_TOO_LARGE, which older headers do not have, since.
+        case CURLE_OUT_OF_MEMORY where phase >= .sent, CURLcode(rawValue: 100): .tooLarge
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
             CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_CRL_BADFILE, CURLE_SSL_INVALIDCERTSTATUS,
             CURLE_SSL_ENGINE_NOTFOUND, CURLE_SSL_ENGINE_SETFAILED, CURLE_USE_SSL_FAILED:

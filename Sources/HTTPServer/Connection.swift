@@ -98,8 +98,10 @@ struct Exchange {
     var arrived: UInt64
     /// Body memory to give back when the answer is made.
     var reservedBytes = 0
-    /// Method and path, kept only when an access log wants them.
-    var logged: (method: HTTPMethod, path: String)?
+    /// Whom it is from: the peer, or what a trusted proxy says.
+    var client: NetworkAddress
+    /// Method and target, kept only when there is an access log.
+    var logged: (method: HTTPMethod, target: RequestTarget)?
 }
 
 /// A body on its way in.

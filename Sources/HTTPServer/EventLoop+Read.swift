@@ -135,23 +135,28 @@ extension EventLoop {
         request.isSecure = connection.tls != nil
         request.listener = connection.listener
         request.arrived = nowMicroseconds
-        request.id = request.headers.first("X-Request-Id").flatMap(RequestID.init(given:)) ?? makeRequestID()
+        request.id = givenRequestID() ?? makeRequestID()
         if connection.isTrusted {
             let forwarded = ForwardedClient(request, isTrusted: core.isTrusted)
             request.client = forwarded.client
             request.isSecure = forwarded.isSecure
         }
-        var exchange = Exchange(id: request.id, arrived: nowMicroseconds)
+        var exchange = Exchange(id: request.id, arrived: nowMicroseconds, client: request.client)
         exchange.isHead = request.method == .head
         exchange.version = request.version
         exchange.keepsAlive =
             framing.keepsAlive && !isDraining && connection.served < limits.requestsPerConnection
-        if core.configuration.accessLog != nil { exchange.logged = (request.method, request.target.path) }
+        if core.configuration.accessLog != nil { exchange.logged = (request.method, request.target) }
         if framing.body == .none {
             dispatch(connection, request, exchange)
         } else {
             beginBody(connection, framing, exchange)
         }
+    }
+
+    private func givenRequestID() -> RequestID? {
+        let text = request.headers.withFirst("X-Request-Id") { $0.map { String(decoding: $0, as: UTF8.self) } }
+        return text.flatMap(RequestID.init(given:))
     }
 
     func dispatch(_ connection: Connection, _ request: HTTPRequest, _ exchange: Exchange) {

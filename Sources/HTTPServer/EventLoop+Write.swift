@@ -10,14 +10,15 @@ extension EventLoop {
 
     /// Writes an answer and ends the exchange.
     func send(_ response: HTTPResponse, on connection: Connection, _ exchange: Exchange) {
-        var response = response
         var file: FileTransfer?
         if case .file(let body) = response.body, !exchange.isHead, !response.status.forbidsBody {
             file = FileTransfer(body)
             if file == nil {
-                let route = response.route
-                response = core.configuration.errorBody(.lostFile, exchange.id)
-                response.route = route
+                var answer = core.configuration.errorBody(.lostFile, exchange.id)
+                answer.route = response.route
+                // One file is enough to have lost.
+                if case .file = answer.body { answer.body = .none }
+                return send(answer, on: connection, exchange)
             }
         }
         let length: Int64
@@ -52,7 +53,7 @@ extension EventLoop {
         counters.count(.refusedRequests)
         var exchange =
             connection.upload?.exchange ?? connection.exchange
-            ?? Exchange(id: makeRequestID(), arrived: nowMicroseconds)
+            ?? Exchange(id: makeRequestID(), arrived: nowMicroseconds, client: connection.peer)
         exchange.keepsAlive = false
         exchange.reservedBytes = connection.upload?.reservedBytes ?? exchange.reservedBytes
         connection.upload = nil
@@ -81,15 +82,16 @@ extension EventLoop {
     private func note(_ exchange: Exchange, _ response: HTTPResponse, bodyBytes: Int64, on connection: Connection) {
         let microseconds = Self.clock(CLOCK_MONOTONIC) - exchange.arrived
         counters.count(response.route, status: response.status, microseconds: microseconds)
-        guard let log = core.configuration.accessLog else { return }
         requestCount &+= 1
-        let isSampled = log.sampleEvery > 0 && requestCount % UInt64(log.sampleEvery) == 0
-        guard isSampled || response.status.isServerError else { return }
+        let every = core.configuration.accessLog?.sampleEvery ?? 0
+        let isSampled = every > 0 && requestCount % UInt64(every) == 0
+        guard isSampled || response.status.isServerError, let log = core.configuration.accessLog else { return }
         log.write(
             AccessLog.Entry(
-                id: exchange.id, method: exchange.logged?.method ?? .other("-"), path: exchange.logged?.path ?? "-",
+                id: exchange.id, method: exchange.logged?.method ?? .other("-"),
+                path: exchange.logged?.target.path ?? "-",
                 route: response.route, status: response.status, bodyBytes: bodyBytes, microseconds: microseconds,
-                client: connection.peer, listener: connection.listener))
+                client: exchange.client, listener: connection.listener))
     }
 
     // MARK: Streams

@@ -58,10 +58,10 @@ final class OutputBuffer {
         count += digits
     }
 
-    /// Hexadecimal digits, `width` of them or as many as the value needs.
-    func append(hexadecimal value: UInt64, width: Int? = nil) {
+    /// As many hexadecimal digits as the value needs.
+    func append(hexadecimal value: UInt64) {
         reserve(16)
-        let digits = width ?? max(1, (67 - value.leadingZeroBitCount) / 4)
+        let digits = max(1, (67 - value.leadingZeroBitCount) / 4)
         for index in 0..<digits {
             let digit = UInt8(truncatingIfNeeded: value >> UInt64(4 * (digits - 1 - index))) & 15
             base[count + index] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
@@ -72,10 +72,34 @@ final class OutputBuffer {
     func append(_ id: RequestID) {
         switch id {
         case .made(let high, let low):
-            append(hexadecimal: high, width: 16)
-            append(hexadecimal: low, width: 16)
+            reserve(32)
+            append(sixteenDigitsOf: high)
+            append(sixteenDigitsOf: low)
         case .given(let text): append(Array(text.utf8))
         }
+    }
+
+    /// Room must have been made.
+    @inline(__always)
+    private func append(sixteenDigitsOf word: UInt64) {
+        let target = UnsafeMutableRawPointer(base + count)
+        target.storeBytes(of: Self.hexadecimal(UInt32(word >> 32)).bigEndian, as: UInt64.self)
+        target.storeBytes(
+            of: Self.hexadecimal(UInt32(truncatingIfNeeded: word)).bigEndian, toByteOffset: 8, as: UInt64.self)
+        count += 16
+    }
+
+    /// The eight digits of a word at once, the first in the highest byte: each answer's head has 32 of them.
+    @inline(__always)
+    private static func hexadecimal(_ word: UInt32) -> UInt64 {
+        // A nibble a byte.
+        var digits = UInt64(word)
+        digits = (digits | digits << 16) & 0x0000_ffff_0000_ffff
+        digits = (digits | digits << 8) & 0x00ff_00ff_00ff_00ff
+        digits = (digits | digits << 4) & 0x0f0f_0f0f_0f0f_0f0f
+        // Those of ten and more carry into the next nibble when six is added; they are letters, 39 further on.
+        let letters = (digits &+ 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101
+        return digits &+ 0x3030_3030_3030_3030 &+ letters &* 39
     }
 
     /// Drops the first `length` bytes.

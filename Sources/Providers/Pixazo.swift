@@ -56,6 +56,8 @@ extension Provider {
         states: ["QUEUED": .waiting, "PROCESSING": .running, "COMPLETED": .done, "FAILED": .failed, "ERROR": .failed],
         faults: [
             .containing("insufficient balance", mean: .outOfBalance),
+            // Azure's gateway in front of it says so with the 403 that it also gives to bad keys.
+            .saying("out of call volume quota", mean: .outOfBalance),
             // The model is switched off there: nothing is wrong with the request.
             .containing("model not found", mean: .serverError),
         ],

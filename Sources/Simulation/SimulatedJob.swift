@@ -157,7 +157,9 @@ extension World {
         if let fault = takeFault(job.provider, .asset) {
             let provider = Self.providers.first { $0.id == job.provider }
             if fault.preempts, let provider { return fault.applied(to: Reaction(fault.response(for: provider))) }
-            return fault.applied(to: file(request, job, String(path[2]), now: now))
+            var reaction = file(request, job, String(path[2]), now: now)
+            if let provider { reaction.response = fault.changing(reaction.response, for: provider) }
+            return fault.applied(to: reaction)
         }
         return file(request, job, String(path[2]), now: now)
     }

@@ -1,9 +1,8 @@
 import Domain
 
 package protocol KeyStore: Sendable {
-    /// Who sends this token, from memory: neither a database read nor a wait. `address` is the caller's, for keys
-    /// that are bound to some.
-    func authenticate(_ token: ArraySlice<UInt8>, now: Instant) -> Authentication
+    /// Who sends this token, from memory: neither a database read nor a wait.
+    func authenticate(_ token: UnsafeBufferPointer<UInt8>, now: Instant) -> Authentication
 
     func createAccount(
         named name: String, limits: AccountLimits, now: Instant
@@ -31,7 +30,7 @@ package protocol KeyStore: Sendable {
 
 package enum Authentication: Hashable, Sendable {
     case known(Principal, spendCap: Credits?)
-    /// Not shaped like a key, or its checksum is off: nothing was looked up.
+    /// Not shaped like a key, or its checksum is off.
     case malformed
     case unknown
     case expired

@@ -19,6 +19,9 @@ package protocol LedgerStore: Sendable {
     /// One account's own postings, newest first.
     func ledger(of account: AccountID, cursor: String?, limit: Int) async throws(StoreError) -> Page<Posting>
 
+    /// What each kind of account holds together, by its name: issuer, wallets, escrow, revenue.
+    func ledgerTotals() async throws(StoreError) -> [(name: String, sum: Credits)]
+
     /// Folds the whole ledger and compares it with balances, tasks and hash chain. `head` is one saved before.
     func verifyLedger(against head: LedgerHead?) async throws(StoreError) -> LedgerReport
 }

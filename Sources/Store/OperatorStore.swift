@@ -70,6 +70,8 @@ package struct ProviderDay: Hashable, Sendable {
     /// Days since 1970-01-01.
     package let day: Int64
     package let provider: ProviderID
+    /// Tasks that had an attempt there.
+    package let tasks: Int
     package let attempts: Int
     package let succeeded: Int
     package let refused: Int
@@ -84,11 +86,12 @@ package struct ProviderDay: Hashable, Sendable {
     package var p95: Duration?
 
     package init(
-        day: Int64, provider: ProviderID, attempts: Int, succeeded: Int, refused: Int, failed: Int,
+        day: Int64, provider: ProviderID, tasks: Int, attempts: Int, succeeded: Int, refused: Int, failed: Int,
         costMicrodollars: Int64, unknownCosts: Int, credits: Credits
     ) {
         self.day = day
         self.provider = provider
+        self.tasks = tasks
         self.attempts = attempts
         self.succeeded = succeeded
         self.refused = refused
@@ -142,10 +145,12 @@ package struct StoreHealth: Hashable, Sendable {
     package var tasksByState: [TaskState: Int]
     package var commits: UInt64
     package var writes: UInt64
+    /// Reads of the database; what memory answers is none.
+    package var reads: UInt64
 
     package init(
         paused: String?, sqliteVersion: String, hasWALResetBug: Bool, walBytes: Int64, tasksByState: [TaskState: Int],
-        commits: UInt64, writes: UInt64
+        commits: UInt64, writes: UInt64, reads: UInt64
     ) {
         self.paused = paused
         self.sqliteVersion = sqliteVersion
@@ -154,5 +159,6 @@ package struct StoreHealth: Hashable, Sendable {
         self.tasksByState = tasksByState
         self.commits = commits
         self.writes = writes
+        self.reads = reads
     }
 }

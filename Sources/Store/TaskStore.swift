@@ -128,15 +128,19 @@ package struct Submission: Sendable {
     package let concurrentTasks: Int
     /// The most the key may ever spend.
     package let spendCap: Credits?
+    /// Where `wallet.low` is told, for accounts without a mark of their own.
+    package let lowBalance: Credits?
 
     package init(
-        task: GenerationTask, idempotency: IdempotencyKey?, answer: [UInt8], concurrentTasks: Int, spendCap: Credits?
+        task: GenerationTask, idempotency: IdempotencyKey?, answer: [UInt8], concurrentTasks: Int, spendCap: Credits?,
+        lowBalance: Credits? = nil
     ) {
         self.task = task
         self.idempotency = idempotency
         self.answer = answer
         self.concurrentTasks = concurrentTasks
         self.spendCap = spendCap
+        self.lowBalance = lowBalance
     }
 }
 
@@ -152,6 +156,21 @@ package struct IdempotencyKey: Hashable, Sendable {
         self.key = key
         self.fingerprint = fingerprint
         self.expiresAt = expiresAt
+    }
+}
+
+/// What a POST beside submits answers under its Idempotency-Key. It is kept in the transaction that does what it tells
+/// of, so that one exists if and only if the other does.
+package struct KeptAnswer: Sendable {
+    package let key: IdempotencyKey
+    /// May show a secret once more: the store seals it.
+    package let body: [UInt8]
+    package let at: Instant
+
+    package init(key: IdempotencyKey, body: [UInt8], at: Instant) {
+        self.key = key
+        self.body = body
+        self.at = at
     }
 }
 

@@ -3,7 +3,11 @@ import Domain
 /// Events are written by the transactions that change tasks, with a delivery for each place that wants to
 /// know; this is where they are picked up, told, and looked at afterwards.
 package protocol WebhookStore: Sendable {
-    func createEndpoint(_ endpoint: WebhookEndpoint, secret: WebhookSecret) async throws(StoreError)
+    /// The earlier answer, and nothing else happens, when `answer`'s key was used before; so in all that take one.
+    @discardableResult
+    func createEndpoint(
+        _ endpoint: WebhookEndpoint, secret: WebhookSecret, answer: KeptAnswer?
+    ) async throws(StoreError) -> Replay?
     func endpoints(of account: AccountID) async throws(StoreError) -> [WebhookEndpoint]
     /// nil when there is none, or it is another account's.
     func endpoint(_ id: EndpointID, account: AccountID) async throws(StoreError) -> WebhookEndpoint?
@@ -12,8 +16,10 @@ package protocol WebhookStore: Sendable {
     func deleteEndpoint(_ id: EndpointID, account: AccountID) async throws(StoreError)
 
     /// `secret` signs first from now on; the ones before it go on signing until `overlapEnds`, at most ten of them.
-    func rotateSecret(_ id: EndpointID, to secret: WebhookSecret, overlapEnds: Instant, now: Instant)
-        async throws(StoreError)
+    @discardableResult
+    func rotateSecret(
+        _ id: EndpointID, to secret: WebhookSecret, overlapEnds: Instant, now: Instant, answer: KeptAnswer?
+    ) async throws(StoreError) -> Replay?
     /// All that sign now, newest first: for an endpoint, or the account's default for one-off addresses.
     func secrets(of endpoint: EndpointID, now: Instant) async throws(StoreError) -> [WebhookSecret]
     /// The account's own, made by `make` when there is none yet.
@@ -45,7 +51,10 @@ package protocol WebhookStore: Sendable {
         of delivery: DeliveryID, account: AccountID
     ) async throws(StoreError) -> [DeliveryAttempt]
     /// Sends one again, now, whatever became of it: same id, same body.
-    func resend(_ delivery: DeliveryID, account: AccountID, now: Instant) async throws(StoreError)
+    @discardableResult
+    func resend(
+        _ delivery: DeliveryID, account: AccountID, now: Instant, answer: KeptAnswer?
+    ) async throws(StoreError) -> Replay?
     /// Sends again what had no success in the span; answers how many.
     func recover(
         _ endpoint: EndpointID, account: AccountID, since: Instant, until: Instant, now: Instant
@@ -53,6 +62,26 @@ package protocol WebhookStore: Sendable {
 
     /// Deliveries waiting and the oldest one's event time, from memory or a cheap look.
     func webhookBacklog() async throws(StoreError) -> (pending: Int, oldest: Instant?)
+
+    /// The answer kept under a key by one of those that take a `KeptAnswer`.
+    func keptAnswer(_ key: IdempotencyKey, account: AccountID, now: Instant) async throws(StoreError) -> Replay?
+}
+
+/// The same for callers that have no key to repeat.
+extension WebhookStore {
+    package func createEndpoint(_ endpoint: WebhookEndpoint, secret: WebhookSecret) async throws(StoreError) {
+        try await createEndpoint(endpoint, secret: secret, answer: nil)
+    }
+
+    package func rotateSecret(
+        _ id: EndpointID, to secret: WebhookSecret, overlapEnds: Instant, now: Instant
+    ) async throws(StoreError) {
+        try await rotateSecret(id, to: secret, overlapEnds: overlapEnds, now: now, answer: nil)
+    }
+
+    package func resend(_ delivery: DeliveryID, account: AccountID, now: Instant) async throws(StoreError) {
+        try await resend(delivery, account: account, now: now, answer: nil)
+    }
 }
 
 /// Deliveries that share a receiver, so that one that is slow or dead holds up only itself.
@@ -96,15 +125,19 @@ package struct DueDelivery: Sendable {
     package let endpoint: WebhookEndpoint?
     /// All that sign now, newest first; empty when the account has no default secret yet.
     package let secrets: [WebhookSecret]
+    /// Of the task that the event is about, while its row is there.
+    package let trace: Trace?
 
     package init(
-        delivery: Delivery, account: AccountID, event: Event, endpoint: WebhookEndpoint?, secrets: [WebhookSecret]
+        delivery: Delivery, account: AccountID, event: Event, endpoint: WebhookEndpoint?, secrets: [WebhookSecret],
+        trace: Trace? = nil
     ) {
         self.delivery = delivery
         self.account = account
         self.event = event
         self.endpoint = endpoint
         self.secrets = secrets
+        self.trace = trace
     }
 }
 

@@ -11,6 +11,11 @@ enum WebhookRequest {
         let id = item.event.id.description
         var headers: Headers = ["User-Agent": userAgent]
         for (name, value) in item.endpoint?.headers ?? [:] { headers.set(name, value) }
+        if let trace = item.trace {
+            headers.set("X-Request-Id", trace.request)
+            headers.set("traceparent", trace.parent(span: item.delivery.id.low))
+            if let state = trace.state { headers.set("tracestate", state) }
+        }
         headers.set("webhook-id", id)
         headers.set("webhook-timestamp", String(now.secondsSince1970))
         headers.set(

@@ -95,7 +95,7 @@ package struct Finisher: Duty {
         let strips = !request.parameters.flag(.textures) && desk.alwaysTextures
         let wantsThumbnail = request.parameters.flag(.generateThumbnail)
         if shop.settings.assets.mode == .passthrough, case .url(let url) = results.model, !strips,
-            !wantsThumbnail || results.thumbnail != nil, request.uploadURL == nil
+            !wantsThumbnail || results.thumbnail != nil, request.uploadURL == nil, request.responseFormat == .url
         {
             return .success(pointed(to: url, results, due, desk, wantsThumbnail: wantsThumbnail))
         }
@@ -128,6 +128,9 @@ package struct Finisher: Duty {
                 adjustments: desk.adjustments(of: request) + results.notes)
             if wantsThumbnail { home.thumbnail = await thumbnail(results, path, due) }
             await upload(path, due)
+            // An upload may take minutes, and another task's end may have been the file's: rather fetched again than
+            // promised in vain.
+            guard shop.files.renew(name) else { return .failure(.ours("the file is gone again")) }
             return .success(home)
         } catch {
             return .failure(.ours("\(error)"))

@@ -28,6 +28,8 @@ final class ProofKeys: Sendable {
     private let kept = Mutex(Kept())
     /// A flood of forged calls must not become a flood of ours.
     private static let atMostEvery = Duration.seconds(60)
+    /// A set of keys is some hundreds of bytes.
+    private static let keyBytes = 64 << 10
 
     func holds(
         _ proof: CallbackProof, _ headers: Headers, _ body: [UInt8], signatures: Signatures,
@@ -43,9 +45,8 @@ final class ProofKeys: Sendable {
         if let age, age < proof.keysKept, check(known.keys) { return true }
         // No key fits: they may have changed, which is asked once.
         if let age, age < min(Self.atMostEvery, proof.keysKept) { return false }
-        guard case .answered(let reply) = await upstream.send(proof.keys(settings), timeout: .seconds(10)) else {
-            return false
-        }
+        let terms = CallTerms(timeout: .seconds(10), replyBytes: Self.keyBytes, isRepeatable: true)
+        guard case .answered(let reply) = await upstream.send(proof.keys(settings), terms) else { return false }
         let keys = proof.readKeys(reply)
         kept.withLock { $0 = Kept(keys: keys, fetchedAt: now) }
         return check(keys)

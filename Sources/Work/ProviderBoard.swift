@@ -6,6 +6,9 @@ import Synchronization
 package final class ProviderBoard: Sendable {
     fileprivate struct State {
         var standings: [ProviderID: Standing] = [:]
+        /// The measured durations once more, by themselves: each status read asks for one, and a standing is much to
+        /// copy for it.
+        var usual: [ProviderID: [RequestKind: Duration]] = [:]
         /// Who has which slot: from every commit, so that it is right whoever changed it.
         var places: [SlotKey: Place] = [:]
         var accounts: [AccountID: Int] = [:]
@@ -75,7 +78,14 @@ package final class ProviderBoard: Sendable {
     package func change(_ provider: ProviderID, _ body: (inout Standing) -> Void) {
         state.withLock { state in
             if state.standings[provider] != nil { body(&state.standings[provider]!) }
+            let durations = state.standings[provider]?.durations ?? [:]
+            state.usual[provider] = durations.isEmpty ? nil : durations.compactMapValues(\.median)
         }
+    }
+
+    /// How long such a job takes at `provider`: as measured, else nil.
+    package func usual(_ kind: RequestKind, at provider: ProviderID) -> Duration? {
+        state.withLock { $0.usual[provider]?[kind] }
     }
 
     /// Takes a place at `provider` if it can be had this very moment.

@@ -42,7 +42,12 @@ package struct Reconciler: Duty {
                 .info, "found a job whose answer was lost", task: due.task.id, ["provider": desk.id.rawValue])
             return await tell(.accepted(handle, pollAt: then), due)
         case .refused(let evidence):
-            // It is certain now that nothing was bought: as if it had said so at once.
+            // It is certain now that nothing was bought: as if it had said so at once. That it is certain is the
+            // provider's word, so it is not believed more often than any other refusal.
+            guard due.slot.tries < shop.settings.routing.maxAttempts else {
+                let message = "No provider took it in \(due.slot.tries) attempts; the last said: \(evidence.message)"
+                return await tell(.failed(Failure(code: "too_many_attempts", message: message), evidence), due)
+            }
             return await tell(
                 .setBack(evidence, .init(outcome: .refused, retryAt: then, spent: false)), due)
         case .absent:

@@ -129,6 +129,8 @@ package struct MovingMedian: Hashable, Sendable {
     private static let span = 31
     private var recent: [Duration] = []
     private var next = 0
+    /// Found when one is added: it is asked far more often.
+    package private(set) var median: Duration?
 
     package init() {}
 
@@ -139,9 +141,6 @@ package struct MovingMedian: Hashable, Sendable {
             recent[next] = duration
             next = (next + 1) % Self.span
         }
-    }
-
-    package var median: Duration? {
-        recent.isEmpty ? nil : recent.sorted()[recent.count / 2]
+        median = recent.sorted()[recent.count / 2]
     }
 }

@@ -4,7 +4,23 @@ import HTTPClient
 /// Where a provider's requests go: over the network, or to the sandbox in this process.
 package protocol Upstream: Sendable {
     /// Sends one request and waits for its whole answer.
-    func send(_ request: OutgoingRequest, timeout: Duration) async -> UpstreamOutcome
+    func send(_ request: OutgoingRequest, _ terms: CallTerms) async -> UpstreamOutcome
+}
+
+/// What one call may take, and do.
+package struct CallTerms: Sendable, Hashable {
+    package let timeout: Duration
+    /// The longest answer worth reading: more is not taken from the network.
+    package let replyBytes: Int
+    /// Nothing is bought twice when it arrives twice, whatever its method: it may go over a kept connection, and
+    /// again over a fresh one when the kept one turns out dead.
+    package let isRepeatable: Bool
+
+    package init(timeout: Duration, replyBytes: Int, isRepeatable: Bool) {
+        self.timeout = timeout
+        self.replyBytes = replyBytes
+        self.isRepeatable = isRepeatable
+    }
 }
 
 package enum UpstreamOutcome: Sendable, Equatable {
@@ -36,7 +52,7 @@ package struct InProcessUpstream: Upstream {
 
     package init(_ answer: @escaping @Sendable (OutgoingRequest) async -> UpstreamOutcome) { self.answer = answer }
 
-    package func send(_ request: OutgoingRequest, timeout: Duration) async -> UpstreamOutcome { await answer(request) }
+    package func send(_ request: OutgoingRequest, _ terms: CallTerms) async -> UpstreamOutcome { await answer(request) }
 }
 
 /// An upstream at the other end of the network.
@@ -44,19 +60,20 @@ package struct ClientUpstream: Upstream {
     private let client: HTTPClient
     private let policy: CallPolicy
 
-    /// `policy` gives the egress rules and the trust. The timeout comes with each call.
+    /// `policy` gives the egress rules and the trust. The rest comes with each call.
     package init(_ client: HTTPClient, policy: CallPolicy) {
         self.client = client
         var policy = policy
-        // A submit costs money: it is not sent a second time behind our back.
-        policy.resending = .ifIdempotent
         policy.redirects = 0
         self.policy = policy
     }
 
-    package func send(_ request: OutgoingRequest, timeout: Duration) async -> UpstreamOutcome {
+    package func send(_ request: OutgoingRequest, _ terms: CallTerms) async -> UpstreamOutcome {
         var policy = policy
-        policy.totalTimeout = timeout
+        policy.totalTimeout = terms.timeout
+        policy.body = .fail(above: Int64(terms.replyBytes))
+        // A submit costs money: it is not sent a second time behind our back.
+        policy.resending = terms.isRepeatable ? .always : .ifIdempotent
         switch await client.send(request, policy: policy) {
         case .success(let answer): return .answered(answer.reply)
         case .failure(let failure):

@@ -96,11 +96,18 @@ package struct UpstreamDesk: Desk {
             callbackURL: options.callback?(job.attempt.token), keep: options.keep, metadata: request.metadata)
     }
 
+    private func terms(_ timeout: Duration, isRepeatable: Bool = true) -> CallTerms {
+        CallTerms(timeout: timeout, replyBytes: provider.limits.replyBytes, isRepeatable: isRepeatable)
+    }
+
     package func submit(_ job: Job, _ picture: PictureAtHand) async -> Submitted {
         guard let upstreamJob = upstreamJob(job, picture) else {
             return .trouble(.disputed, Evidence(fault: "no_fit", message: "\(provider.name) cannot do this request"))
         }
-        switch await upstream.send(provider.submission(upstreamJob, settings), timeout: options.timeout) {
+        switch await upstream.send(
+            job.traced(provider.submission(upstreamJob, settings)),
+            terms(options.timeout, isRepeatable: provider.resendIsSafe))
+        {
         case .failed(let failure): return .trouble(failure.onSubmit, failure.evidence)
         case .answered(let reply):
             switch provider.readSubmission(reply, upstreamJob, settings) {
@@ -114,7 +121,7 @@ package struct UpstreamDesk: Desk {
 
     package func look(_ job: Job, _ handle: UpstreamHandle) async -> Looked {
         let timeout = min(options.timeout, .seconds(60))
-        switch await upstream.send(provider.look(handle, settings), timeout: timeout) {
+        switch await upstream.send(job.traced(provider.look(handle, settings)), terms(timeout)) {
         case .failed(let failure): return .trouble(.unreachable, failure.evidence)
         case .answered(let reply):
             return await follow(provider.readLook(reply, handle, age: job.age, settings), job, handle, timeout)
@@ -126,7 +133,7 @@ package struct UpstreamDesk: Desk {
         _ answer: LookAnswer, _ job: Job, _ handle: UpstreamHandle, _ timeout: Duration
     ) async -> Looked {
         guard case .fetch(let request) = answer else { return Looked(answer) }
-        switch await upstream.send(request, timeout: timeout) {
+        switch await upstream.send(job.traced(request), terms(timeout)) {
         case .failed(let failure): return .trouble(.unreachable, failure.evidence)
         case .answered(let reply): return Looked(provider.readResult(reply, handle, age: job.age, settings))
         }
@@ -146,6 +153,8 @@ package struct UpstreamDesk: Desk {
         if provider.resendIsSafe {
             switch await submit(job, picture) {
             case .accepted(let handle), .done(let handle, _): return .accepted(handle)
+            // A conflict whose words cannot be read is with a job of this name, most likely: the one we look for.
+            case .trouble(_, let evidence) where evidence.status == 409: return .unclear
             // A refusal of the request itself would have been the answer the first time, too. Any other says
             // nothing of the first.
             case .trouble(.input, let evidence), .trouble(.disputed, let evidence): return .refused(evidence)
@@ -155,7 +164,7 @@ package struct UpstreamDesk: Desk {
         let window = ReconcileWindow(
             job: upstreamJob, from: job.attempt.beganAt - .seconds(60), to: job.attempt.beganAt + .seconds(600))
         guard let request = provider.reconciliation(window, settings),
-            case .answered(let reply) = await upstream.send(request, timeout: .seconds(30))
+            case .answered(let reply) = await upstream.send(job.traced(request), terms(.seconds(30)))
         else { return .unclear }
         switch provider.readReconciliation(reply, upstreamJob, settings) {
         case .found(let handle): return .accepted(handle)
@@ -166,7 +175,7 @@ package struct UpstreamDesk: Desk {
 
     package func cancel(_ handle: UpstreamHandle) async -> Bool {
         guard let request = provider.cancellation(handle, settings),
-            case .answered(let reply) = await upstream.send(request, timeout: .seconds(30))
+            case .answered(let reply) = await upstream.send(request, terms(.seconds(30)))
         else { return false }
         return provider.readCancellation(reply)
     }
@@ -257,5 +266,17 @@ extension UpstreamResults {
         self.init(
             model: model, thumbnail: result.thumbnailURL, costMicrodollars: result.costMicrodollars,
             notes: result.notes)
+    }
+}
+
+extension Job {
+    /// With the names by which the provider's people and ours can speak of the same call.
+    fileprivate func traced(_ request: OutgoingRequest) -> OutgoingRequest {
+        guard let trace = task.request.trace else { return request }
+        var request = request
+        request.headers.set("X-Request-Id", trace.request)
+        request.headers.set("traceparent", trace.parent(span: attempt.id.low))
+        if let state = trace.state { request.headers.set("tracestate", state) }
+        return request
     }
 }

@@ -59,7 +59,8 @@ private struct NoFiles: Files {
     func keep(_ draft: consuming Draft) throws(FilesError) -> FileName { throw .broken("no files in this test") }
     func keep(_ bytes: [UInt8]) throws(FilesError) -> FileName { throw .broken("no files in this test") }
     func path(of name: FileName) -> String? { nil }
-    func remove(_ name: FileName) {}
+    func renew(_ name: FileName) -> Bool { false }
+    func remove(_ name: FileName, olderThan age: Int64) {}
     var usedBytes: Int64 { 0 }
     func sweep(keeping: Set<String>, olderThan age: Int64) -> Int { 0 }
 }

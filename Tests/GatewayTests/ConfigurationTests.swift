@@ -35,7 +35,7 @@ struct ConfigurationTests {
         #expect(configuration.listen == ["127.0.0.1:8080"])
         #expect(configuration.prices == .standard)
         #expect(configuration.limits.bodyBytes == 33_554_432)
-        #expect(configuration.providers.count == 6)
+        #expect(configuration.providers.count == Configuration.providerIDs.count)
         #expect(configuration.isEnabled(.sandbox))
     }
 
@@ -81,7 +81,7 @@ struct ConfigurationTests {
                 "my.json5:3:27: limits.task_deadline: must be a number from 1 to 31622400; got the text \"soon\"",
                 "my.json5:4:16: providers.fall: there is no such setting; did you mean providers.fal?",
                 "my.json5:5:14: routing.strategy: must be one of priority, cheapest, fastest, weighted; got \"cheepest\"; did you mean cheapest?",
-                "my.json5:6:5: routing.order: must be one of 3daistudio, pixazo, empiriolabs, runware, fal, sandbox; got \"nope\"",
+                "my.json5:6:5: routing.order: must be one of \(Configuration.providerIDs.map(\.rawValue).joined(separator: ", ")); got \"nope\"",
                 "TRELLIS_LIMITS_BODY_BYTE: no setting has this variable; did you mean TRELLIS_LIMITS_BODY_BYTES?",
                 "TRELLIS_POLLING_SCALE: polling.scale: must be a number from 0.0001 to 100; got fast",
             ])

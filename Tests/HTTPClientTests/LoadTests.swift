@@ -90,6 +90,16 @@ import Testing
         #expect(peakMemory() - before < 64 << 20)
     }
 
+    @Test func `what must not be sent twice opens its own connection, and few of those are kept`() async throws {
+        let server = try FaultServer.answering("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+        var limits = ClientLimits()
+        limits.idleConnections = 4
+        let client = try HTTPClient(limits: limits)
+        for _ in 0..<40 { _ = try await client.send(OutgoingRequest(.post, server.url), policy: .make()).get() }
+        #expect(client.metrics.openedConnections == 40)
+        #expect(client.metrics.openConnections <= 6)
+    }
+
     @Test func `connections that fail leave no descriptor behind`() async throws {
         let closed = try FaultServer(silentAt: "127.0.0.1")
         closed.stop()

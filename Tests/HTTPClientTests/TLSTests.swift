@@ -75,7 +75,10 @@ import Testing
         let server = try Program("python3 -u -c '\(Self.slowServer)' \(certificate.path) \(certificate.key)")
         let port = try #require(server.line())
         let client = try HTTPClient()
-        let policy = CallPolicy.make { $0.trust = .bundle(path: certificate.path) }
+        let policy = CallPolicy.make {
+            $0.trust = .bundle(path: certificate.path)
+            $0.totalTimeout = .seconds(600)  // a busy machine must not end the call that is held
+        }
         let slow = client.start(OutgoingRequest(.get, "https://127.0.0.1:\(port)/hold"), policy: policy) { outcome in
             #expect(outcome.failure?.kind == .canceled)
         }

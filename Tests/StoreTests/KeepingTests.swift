@@ -54,6 +54,28 @@ import Testing
         }
     }
 
+    @Test func `files go in batches of whole tasks, and none is passed over`() async throws {
+        try await Shop.with { shop in
+            for number in 0..<10 {
+                let task = try await shop.submit(shop.task(request: picture("in\(number)")))
+                try await shop.finish(task.id, sha256: "out\(number)", at: Shop.start + .seconds(number / 3))
+            }
+            let retention = Retention(finishedTasks: day * 90, events: day * 90, batch: 3)
+            var (gone, rounds, more) = ([String](), 0, true)
+            while more {
+                let done = try await shop.store.cleanUp(retention, now: Shop.start + day * 20)
+                (gone, rounds, more) = (gone + done.files, rounds + 1, done.more)
+            }
+            #expect(gone.count == 20 && Set(gone).count == 20)
+            #expect(rounds >= 4)
+            #expect(try await shop.store.keptFiles().isEmpty)
+            // Those that end later are found from where it stopped.
+            let late = try await shop.submit(shop.task(at: Shop.start + day * 21, request: picture("late")))
+            try await shop.finish(late.id, sha256: "late", at: Shop.start + day * 21)
+            #expect(try await shop.store.cleanUp(retention, now: Shop.start + day * 40).files == ["late"])
+        }
+    }
+
     @Test func `fault 54: a backup made under load is whole`() async throws {
         try await Shop.with(credits: 100_000) { shop in
             let copy = shop.directory + "/copy.db"

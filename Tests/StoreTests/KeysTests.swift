@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct KeysTests {
     private func authenticate(_ token: String, _ store: SQLiteStore, at now: Instant = Shop.start) -> Authentication {
-        store.authenticate(ArraySlice(token.utf8), now: now)
+        Array(token.utf8).withUnsafeBufferPointer { store.authenticate($0, now: now) }
     }
 
     @Test func `a key opens its account with its scope, limits and cap`() async throws {

@@ -55,7 +55,7 @@ final class SimulatedNetwork: Upstream, Wire {
         return world.withLock { $0.respond(to: incoming, base: Self.base, now: now.milliseconds) }
     }
 
-    func send(_ request: OutgoingRequest, timeout: Duration) async -> UpstreamOutcome {
+    func send(_ request: OutgoingRequest, _ terms: CallTerms) async -> UpstreamOutcome {
         let provider = request.url.dropFirst(Self.base.count + 1).prefix { $0 != "/" }
         let isCutOff = unreachable.withLock { unreachable in
             guard let left = unreachable[String(provider)], left > 0 else { return false }

@@ -145,16 +145,20 @@ class Gateway:
         assert self.process is None or self.process.poll() is not None, "it is running already"
         self.write_config()
         self._log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("TRELLIS_")} | self.env
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [*self.wrapper, str(binary()), "serve", "--config", str(self.config_path), *self.args],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=log,
-                env=environment,
+                env=self._surroundings | self.env,
                 cwd=self.home,
             )
+
+    @property
+    def _surroundings(self) -> dict[str, str]:
+        """Our own environment without what the program would take for settings."""
+        return {k: v for k, v in os.environ.items() if not k.startswith("TRELLIS_")}
 
     def start(self) -> "Gateway":
         """Starts it and waits until it answers. After the first time the port stays the same."""
@@ -272,7 +276,7 @@ class Gateway:
             capture_output=True,
             text=True,
             timeout=60,
-            env=os.environ | self.env | (env or {}),
+            env=self._surroundings | self.env | (env or {}),
             cwd=self.home,
         )
         assert not check or run.returncode == 0, f"{words} ended with {run.returncode}\n{run.stdout}{run.stderr}"

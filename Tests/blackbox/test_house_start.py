@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import tempfile
+import time
 
 import httpx
 
@@ -63,6 +64,16 @@ def test_work_goes_on_after_sigkill():
         g.kill()
         g.start()
         assert g.finished(task)["status"] == "FINISHED"
+
+
+def test_a_signal_while_it_starts_is_heard(gateway):
+    for round in range(6):
+        gateway.stop()
+        gateway.spawn()
+        # Somewhere between its first line of code and its first answer.
+        time.sleep(round * 0.03)
+        gateway.signal(signal.SIGTERM)
+        assert gateway.process.wait(30) in (0, -signal.SIGTERM)
 
 
 def test_a_second_signal_ends_it_at_once():

@@ -24,7 +24,9 @@ SCALE = 0.01
 
 
 class Simulator:
-    def __init__(self, scale: float = SCALE, port: int = 0, faces: int = 200):
+    def __init__(self, scale: float = SCALE, port: int = 0, faces: int = 200, more: tuple[str, ...] = ()):
+        """`more` goes at the end of its command line; with `--listen-tls` there is a `tls_url` as well."""
+        self.more = more
         self.scale, self.faces, self.port = scale, faces, port
         self.process: subprocess.Popen | None = None
         self.http = httpx.Client(timeout=30, trust_env=False)
@@ -34,7 +36,7 @@ class Simulator:
         self.process = subprocess.Popen(
             [
                 str(binary("provider-simulator")), "--listen", f"127.0.0.1:{self.port}", "--time-scale", str(self.scale),
-                "--faces", str(self.faces), "--texture-side", "16",
+                "--faces", str(self.faces), "--texture-side", "16", *self.more,
             ],
             stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT,
         )  # fmt: skip
@@ -45,6 +47,7 @@ class Simulator:
             if urls:
                 address = urls[0].split("//")[-1].rstrip("/")
                 self.url = f"http://{address}"
+                self.tls_url = next((url for url in urls if url.startswith("https://")), None)
                 self.port = int(address.rsplit(":", 1)[1])
                 return self
             assert self.process.poll() is None, f"the simulator ended: {words}"

@@ -18,5 +18,7 @@ for file in Sources/HTTP/*.swift $server/RequestParser.swift $server/TargetForm.
 done
 swiftc -swift-version 6 -package-name fuzz -module-name FuzzHTTP -parse-as-library -O -g \
     -sanitize=fuzzer,address -enable-upcoming-feature ExistentialAny $out/sources/*.swift -o $out/fuzz
+# The runtime's own crash report gets in the way of the sanitizer's.
+export SWIFT_BACKTRACE=enable=no
 $out/fuzz -max_total_time="$seconds" -max_len=2048 -timeout=5 -rss_limit_mb=2048 -dict=Tests/fuzz/http.dict \
     -artifact_prefix=$out/ -print_final_stats=1 $out/corpus Tests/fuzz/http-corpus

@@ -91,11 +91,13 @@ extension API {
         let rows = try await ask { () async throws(StoreError) in
             try await store.statistics(since: since, until: until)
         }
+        let value = call.settings.creditMicrodollars
         return Self.list(Page(items: rows, next: nil)) { json, row in
             json.object {
                 let midnight = Instant(milliseconds: row.day * 86_400_000)
                 $0.member("day", String(midnight.description.prefix(10)))
                 $0.member("provider", row.provider.rawValue)
+                $0.member("tasks", row.tasks)
                 $0.member("attempts", row.attempts)
                 $0.member("succeeded", row.succeeded)
                 $0.member("refused", row.refused)
@@ -104,7 +106,9 @@ extension API {
                 $0.member("p50_seconds", row.p50?.inSeconds)
                 $0.member("p95_seconds", row.p95?.inSeconds)
                 $0.member("credits", row.credits.amount)
+                $0.member("revenue_microdollars", row.credits.amount * value)
                 $0.member("cost_microdollars", row.costMicrodollars)
+                $0.member("margin_microdollars", row.credits.amount * value - row.costMicrodollars)
                 $0.member("unknown_costs", row.unknownCosts)
             }
         }
@@ -127,21 +131,6 @@ extension API {
                 $0.member("detail", entry.detail)
             }
         }
-    }
-
-    /// A consistent copy while work goes on, verified before it gets its name.
-    @Sendable func backUp(_ call: Call) async throws(Refusal) -> HTTPResponse {
-        var fields = try Fields(call.request.body)
-        let path = fields.required("path") { $0.text("path", lengths: 1...4096) }
-        if let path, !path.hasPrefix("/") || path.utf8.contains(0) {
-            fields.fault(FieldFault("path", "path must be absolute, on the gateway's own machine."))
-        }
-        fields.refuse(allBut: ["path"])
-        try fields.check()
-        guard let path else { throw .broken("a backup without a path passed its checks") }
-        try await ask { () async throws(StoreError) in try await store.backup(to: path) }
-        try await note(call, "backup", "file:\(path)")
-        return Self.said("Backed up to \(path).")
     }
 
     /// All of the configuration anew, or none of it.

@@ -13,7 +13,25 @@ package struct OperatorActs: Sendable {
     /// What the configuration says of a provider, whatever an operator said since.
     package var isConfigured: @Sendable (ProviderID) -> Bool = { _ in false }
 
+    /// Copies pictures, models and, if asked to, the master key into a directory, for a backup.
+    package var keepFiles: @Sendable (_ directory: String, _ withKey: Bool) async -> Result<FilesKept, ActRefusal> = {
+        _, _ in .failure(.notHere)
+    }
+
     package init() {}
+}
+
+/// What a backup holds beside the database.
+package struct FilesKept: Hashable, Sendable {
+    package let count: Int
+    package let bytes: Int64
+    package let hasMasterKey: Bool
+
+    package init(count: Int, bytes: Int64, hasMasterKey: Bool) {
+        self.count = count
+        self.bytes = bytes
+        self.hasMasterKey = hasMasterKey
+    }
 }
 
 /// Why an act was not done, in words for the operator.

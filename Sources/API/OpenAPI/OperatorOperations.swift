@@ -116,8 +116,9 @@ extension Operation {
         success: [.json("Page", "One page.")])
 
     static let backUp = Operation(
-        "backUp", tag, "Copy the database to a file on the gateway's machine", request: "Backup",
-        success: [.json("Message", "Done.")], errors: [409])
+        "backUp", tag, "Copy database, models and master key to the gateway's own machine",
+        "`files` is a directory, by default the path with `.files` behind it; null: the database alone.",
+        request: "Backup", success: [.json("BackedUp", "Done.")], errors: [409])
 
     static let reload = Operation(
         "reload", tag, "Read the configuration again, all of it or none",

@@ -10,6 +10,7 @@ enum Schemas {
                 "task_id":{"type":"string","format":"uuid"},"created_at":{"type":"string","format":"date-time"},
                 "status":{"type":"string","enum":["PENDING"]},"credits":{"type":"integer"},
                 "status_url":{"type":"string","format":"uri"},
+                "notice":{"type":"string","description":"Said when the sandbox, not a real provider, takes it."},
                 "adjustments":{"type":"array","items":{"$ref":"#/components/schemas/Adjustment"}}},
                 "example":{"task_id":"019aa1c2-7d1e-7c3a-9b3e-5b0d5a1f2c34","created_at":"2026-11-21T02:05:00.123Z",
                 "status":"PENDING","credits":30,
@@ -313,7 +314,18 @@ enum Schemas {
                 "Backup",
                 """
                 {"type":"object","required":["path"],"additionalProperties":false,"properties":{
-                "path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^/"}}}
+                "path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^/"},
+                "files":{"type":["string","null"],"minLength":1,"maxLength":4096,"pattern":"^/"},
+                "master_key":{"type":"boolean","default":true}}}
+                """
+            ),
+            (
+                "BackedUp",
+                """
+                {"type":"object","required":["message","path","files","master_key"],"properties":{
+                "message":{"type":"string"},"path":{"type":"string"},"files":{"type":["string","null"]},
+                "file_count":{"type":["integer","null"]},"file_bytes":{"type":["integer","null"]},
+                "master_key":{"type":"boolean"}}}
                 """
             ),
             ("Message", #"{"type":"object","required":["message"],"properties":{"message":{"type":"string"}}}"#),

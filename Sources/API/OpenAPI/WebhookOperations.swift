@@ -3,8 +3,10 @@ extension Operation {
 
     static let createEndpoint = Operation(
         "createWebhookEndpoint", tag, "Be told at an address",
-        "Events are signed as Standard Webhooks says; the secret is shown this once.", request: "NewWebhookEndpoint",
-        success: [.json("WebhookEndpoint", "Created, with its secret.", status: 201)], errors: [409])
+        "Events are signed as Standard Webhooks says; the secret is shown this once.", headers: [.idempotencyKey],
+        request: "NewWebhookEndpoint",
+        success: [.json("WebhookEndpoint", "Created, with its secret.", status: 201, headers: [.replayed])],
+        errors: [409, 422])
 
     static let listEndpoints = Operation(
         "listWebhookEndpoints", tag, "Your endpoints", success: [.json("Page", "All of them.")])
@@ -25,8 +27,10 @@ extension Operation {
 
     static let rotateEndpointSecret = Operation(
         "rotateWebhookSecret", tag, "Give an endpoint a new secret",
-        "Both secrets sign until the overlap ends, the new one first.", request: "SecretRotation",
-        success: [.json("WebhookEndpoint", "With the new secret, shown this once.")])
+        "Both secrets sign until the overlap ends, the new one first.", headers: [.idempotencyKey],
+        request: "SecretRotation",
+        success: [.json("WebhookEndpoint", "With the new secret, shown this once.", headers: [.replayed])],
+        errors: [422])
 
     static let readDefaultSecret = Operation(
         "readWebhookSecret", tag, "The secret that signs deliveries to a task's own webhook_url",
@@ -49,5 +53,6 @@ extension Operation {
         "listDeliveryAttempts", tag, "Every try of one delivery", success: [.json("Page", "All of them.")])
 
     static let resendDelivery = Operation(
-        "resendDelivery", tag, "Send one delivery again, now", success: [.json("Message", "On its way.", status: 202)])
+        "resendDelivery", tag, "Send one delivery again, now", headers: [.idempotencyKey],
+        success: [.json("Message", "On its way.", status: 202, headers: [.replayed])], errors: [422])
 }

@@ -4,6 +4,7 @@ import Files
 import HTTP
 import HTTPClient
 import HTTPServer
+import Sandbox
 import Store
 import Synchronization
 import Webhooks
@@ -36,7 +37,8 @@ extension House {
             return RouteChoices(route, request, work.shop).all
         }
         around.providers = { [weak self] in self?.providerViews() ?? [] }
-        around.estimate = { task, now in TimeLeft(work.shop.board.standings()).of(task, at: now) }
+        around.sandboxWords = SandboxMode.allCases.map(\.rawValue)
+        around.estimate = { found, now in TimeLeft(work.shop.board).of(found, at: now) }
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
         }
@@ -46,8 +48,13 @@ extension House {
             return Room(assets, directory: directory, usedBytes: files.usedBytes).objection != nil
         }
         around.problems = { [weak self] in self?.readiness().problems ?? [] }
-        around.metrics = { [weak self] in self?.metrics().bytes ?? [] }
+        around.metrics = { [weak self] in await self?.metrics().bytes ?? [] }
         around.report = { message, request in log(.error, message, request: request) }
+        around.accepted = { task, request in
+            log(
+                .info, "accepted", request: request, task: task.id,
+                ["trace_id": .text(task.request.trace?.id ?? ""), "account": .text(task.account.description)])
+        }
         around.acts = operatorActs()
         around.webhooks = WebhookActs(
             makeSecret: { scheme, now in
@@ -62,6 +69,8 @@ extension House {
         var acts = OperatorActs()
         acts.reload = { [weak self] in await self?.reloadAsked() ?? .failure(.notHere) }
         acts.test = { [weak self] in await self?.trial(of: $0) ?? .failure(.notHere) }
+        let keeping = BackupFiles(dataDirectory: configuration.dataDirectory)
+        acts.keepFiles = { await keeping.keep(in: $0, withKey: $1) }
         acts.isConfigured = { [work] in work.shop.board[$0]?.isEnabled ?? false }
         acts.providerChanged = { [work] provider, isEnabled in work.changed(provider, isEnabled: isEnabled) }
         return acts
@@ -78,13 +87,15 @@ extension House {
             isDraining: change { $0.isDraining }, now: clock.now())
     }
 
-    func metrics() -> MetricsPage {
+    func metrics() async -> MetricsPage {
         let (server, reloads, isDraining) = change { ($0.server, $0.reloads, $0.isDraining) }
         return MetricsPage(
             version: Gateway.version, startedAt: startedAt, server: server?.metrics,
             client: client.metrics, store: store.health, work: work.shop.tally.snapshot(),
             standings: work.shop.board.standings(), webhooks: sender.counts, assetBytes: files.usedBytes,
             quotaBytes: Int64(configuration.assets.quotaBytes), log: log.counts, reloads: reloads,
-            isDraining: isDraining, now: clock.now())
+            // A store that cannot answer just now leaves these out: the page is most wanted then.
+            totals: try? await store.ledgerTotals(), backlog: try? await store.webhookBacklog(),
+            problems: readiness().problems, isDraining: isDraining, now: clock.now())
     }
 }

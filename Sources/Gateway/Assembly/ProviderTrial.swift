@@ -19,7 +19,8 @@ struct ProviderTrial {
         let nobody = "00000000-0000-4000-8000-000000000000"
         let balance = provider.balance(settings, token: nobody)
         let request = balance ?? provider.look(UpstreamHandle(id: nobody), settings)
-        let outcome = await upstream.send(request, timeout: timeout)
+        let outcome = await upstream.send(
+            request, CallTerms(timeout: timeout, replyBytes: provider.limits.replyBytes, isRepeatable: true))
         let milliseconds = Int((clock.now - start).wholeMilliseconds)
         switch outcome {
         case .failed(let failure):
@@ -37,8 +38,11 @@ struct ProviderTrial {
             switch provider.readBalance(reply, settings) {
             case .success(let left):
                 let text = "\(left.amount) \(left.unit)"
+                // What `requests_per_minute` should say; some raise it on request.
+                let rate = left.requestsPerMinute.map { ", for \($0) calls a minute" } ?? ""
                 return ProviderTest(
-                    isOK: true, message: "it answers and takes the key", milliseconds: milliseconds, balance: text)
+                    isOK: true, message: "it answers and takes the key" + rate, milliseconds: milliseconds,
+                    balance: text)
             case .failure(let fault):
                 return ProviderTest(isOK: false, message: fault.evidence.message, milliseconds: milliseconds)
             }

@@ -13,11 +13,13 @@ extension Configuration {
     var front: API.Settings {
         var settings = API.Settings()
         settings.prices = prices
+        settings.creditMicrodollars = Int64((creditDollars * 1_000_000).rounded())
         settings.limits.bodyBytes = limits.bodyBytes
         settings.limits.requestsPerMinute = limits.requestsPerMinute
         settings.limits.readsPerMinute = limits.readsPerMinute
         settings.limits.wrongKeysPerMinute = limits.wrongKeysPerMinute
         settings.limits.concurrentTasks = limits.concurrentTasks
+        settings.limits.lowBalance = limits.lowBalance
         settings.limits.waiting = limits.waiting
         settings.limits.waitingPerAccount = limits.waitingPerAccount
         settings.taskDeadline = limits.taskDeadline
@@ -66,6 +68,13 @@ extension Configuration {
 
     var kept: Retention {
         Retention(finishedTasks: retention.tasks, events: retention.events, batch: 200)
+    }
+
+    /// How the gateway calls others.
+    func outgoing(own listeners: [ServerConfiguration.Listener]) -> CallPolicy {
+        var policy = CallPolicy(egress: egress(own: listeners))
+        policy.trust = network.caBundle.map { .bundle(path: $0) } ?? .system
+        return policy
     }
 
     /// Where the gateway may connect to. Its own listeners never: a tenant must not borrow our address.

@@ -1,5 +1,6 @@
 import API
 import Domain
+import Store
 import Work
 
 /// Work's decision about a request, in the front's words: who could take it first, then who cannot and why.
@@ -25,24 +26,28 @@ struct RouteChoices {
                         isTemporary: exclusion.isTemporary)
                 },
                 adjustments: desk.adjustments(of: request),
-                typicalDuration: shop.board[id]?.usual(kind) ?? desk.typical(kind))
+                typicalDuration: shop.board[id]?.usual(kind) ?? desk.typical(kind),
+                isOff: shop.board[id]?.isOn != true)
         }
     }
 }
 
 /// How long a task may still take, from what such jobs took lately. Nothing is promised.
 struct TimeLeft {
-    private let standings: [ProviderID: Standing]
+    private let board: ProviderBoard
 
-    init(_ standings: [ProviderID: Standing]) { self.standings = standings }
+    init(_ board: ProviderBoard) { self.board = board }
 
-    func of(_ task: GenerationTask, at now: Instant) -> Duration? {
-        let kind = RequestKind(task.request.parameters)
-        let usual = task.slots.compactMap { slot -> Duration? in
-            guard !slot.state.isFinal, let attempt = slot.attempt else { return nil }
-            guard let usual = standings[attempt.provider]?.usual(kind) else { return nil }
-            return max(.seconds(1), usual - (now - attempt.beganAt))
+    /// On the way of each status read: what it needs of the task is read in place.
+    func of(_ found: RenderedTask, at now: Instant) -> Duration? {
+        var longest: Duration?
+        for index in found.task.slots.indices where !found.task.slots[index].state.isFinal {
+            guard let provider = found.task.slots[index].attempt?.provider,
+                let began = found.task.slots[index].attempt?.beganAt,
+                let usual = board.usual(RequestKind(found.task.request.parameters), at: provider)
+            else { continue }
+            longest = max(longest ?? .zero, max(.seconds(1), usual - (now - began)))
         }
-        return usual.max()
+        return longest
     }
 }

@@ -22,6 +22,8 @@ package struct Configuration: Sendable {
     package internal(set) var assets = Assets()
     package internal(set) var inputs = Inputs()
     package internal(set) var prices = PriceTable(rows: [:], thumbnail: 0)
+    /// What a credit stands for in US dollars.
+    package internal(set) var creditDollars = 0.0
     package internal(set) var idempotency = Idempotency()
     package internal(set) var adminListen: [String] = []
     package internal(set) var metrics = Metrics()
@@ -84,6 +86,8 @@ package struct Configuration: Sendable {
         package var allow: [AddressRange] = []
         package var deny: [AddressRange] = []
         package var http = false
+        /// A PEM file of authorities to believe; nil: those of the system.
+        package var caBundle: String?
     }
 
     package struct Webhooks: Hashable, Sendable {
@@ -100,6 +104,7 @@ package struct Configuration: Sendable {
         package var requestsPerMinute = 0
         package var readsPerMinute = 0
         package var concurrentTasks = 0
+        package var lowBalance: Credits?
         package var wrongKeysPerMinute = 0
         package var waiting = 0
         package var waitingPerAccount = 0
@@ -176,9 +181,7 @@ package struct EffectiveSetting: Hashable, Sendable {
 }
 
 extension Configuration {
-    package static let providerIDs: [ProviderID] = [
-        "3daistudio", "pixazo", "empiriolabs", "runware", "fal", .sandbox,
-    ]
+    package static let providerIDs = Providers.Provider.all.map(\.id)
 
     /// Whether the provider takes work: the sandbox by itself only while it is alone.
     package func isEnabled(_ id: ProviderID) -> Bool {

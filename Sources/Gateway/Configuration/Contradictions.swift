@@ -17,7 +17,7 @@ extension Configuration {
             if let secret = provider.key {
                 if let weakness = secret.weakness { fault(key, "\(weakness); set the key that \(id) gave you") }
             } else {
-                let variable = Self.keyVariables[id] ?? "an environment variable"
+                let variable = Self.keyVariable(id)
                 let place = name.map { " (enabled by \($0.origin))" } ?? ""
                 fault(
                     key,
@@ -52,9 +52,13 @@ extension Configuration {
         return faults
     }
 
-    /// The variables that the embedded defaults take the keys from.
-    static let keyVariables: [ProviderID: String] = [
-        "3daistudio": "THREEDAISTUDIO_API_KEY", "pixazo": "PIXAZO_API_KEY", "empiriolabs": "EMPIRIOLABS_API_KEY",
-        "runware": "RUNWARE_API_KEY", "fal": "FAL_KEY",
-    ]
+    /// The variable that the embedded defaults take a key from: a name cannot begin with a digit, and fal's own
+    /// clients call theirs so.
+    static func keyVariable(_ id: ProviderID) -> String {
+        switch id {
+        case "3daistudio": "THREEDAISTUDIO_API_KEY"
+        case "fal": "FAL_KEY"
+        default: id.rawValue.uppercased() + "_API_KEY"
+        }
+    }
 }

@@ -60,6 +60,7 @@ extension Setting {
         ranges("network.allow") { $0.network.allow = $1 },
         ranges("network.deny") { $0.network.deny = $1 },
         flag("network.http") { $0.network.http = $1 },
+        text("network.ca_bundle", .path) { $0.network.caBundle = $1 }.orNull,
         list("webhooks.schedule", of: .number(0...longest)) {
             $0.webhooks.schedule = $1.compactMap { if case .number(let wait) = $0 { .seconds(wait) } else { nil } }
         },
@@ -87,6 +88,7 @@ extension Setting {
         whole("limits.requests_per_minute", 1...100_000_000) { $0.limits.requestsPerMinute = $1 },
         whole("limits.reads_per_minute", 1...100_000_000) { $0.limits.readsPerMinute = $1 },
         whole("limits.concurrent_tasks", 1...10_000_000) { $0.limits.concurrentTasks = $1 },
+        credits("limits.low_balance") { $0.limits.lowBalance = $1 }.orNull,
         whole("limits.wrong_keys_per_minute", 1...1_000_000) { $0.limits.wrongKeysPerMinute = $1 },
         whole("limits.waiting", 1...1_000_000) { $0.limits.waiting = $1 },
         whole("limits.waiting_per_account", 1...1_000_000) { $0.limits.waitingPerAccount = $1 },
@@ -104,7 +106,10 @@ extension Setting {
     ]
 
     private static let prices: [Setting] =
-        [credits("prices.thumbnail") { $0.prices.thumbnail = $1 }]
+        [
+            number("prices.credit_dollars", 0...1000) { $0.creditDollars = $1 },
+            credits("prices.thumbnail") { $0.prices.thumbnail = $1 },
+        ]
         + [512, 1024, 1536].flatMap { resolution in
             [
                 credits("prices.\(resolution).geometry") {

@@ -1,4 +1,5 @@
 import Domain
+import Providers
 
 extension Configuration {
     /// What is allowed but probably not meant, for whoever starts or checks the gateway.
@@ -13,8 +14,8 @@ extension Configuration {
         if isOpen, tls.certificate == nil, trustedProxies.isEmpty {
             warnings.append("keys travel in the clear: set tls, or put a proxy in front and name it in trusted_proxies")
         }
-        let needsPublicURL: [ProviderID] = ["pixazo"]
-        for id in needsPublicURL where isEnabled(id) && publicURL == nil {
+        let needPublicURL = Providers.Provider.all.filter { !$0.picture.takesBytes }.map(\.id)
+        for id in needPublicURL where isEnabled(id) && publicURL == nil {
             warnings.append("\(id) takes pictures by address only; without public_url it can take none given as bytes")
         }
         for id in Self.providerIDs where id != .sandbox && providers[id]?.isEnabled != true && providers[id]?.key != nil

@@ -13,19 +13,30 @@ struct Housekeeping: Sendable {
 
     /// Between two looks when there was little to do.
     private static let pause = Duration.seconds(60)
+    /// A file that no row speaks of any more stays for this long after it was last kept: the same bytes may be on
+    /// their way into another row.
+    private static let fallowSeconds: Int64 = 30
     /// Between two looks for files that no row speaks of: those of runs that died, and the sandbox's pictures.
     private static let sweepPause = Duration.seconds(3600)
+    /// Between two proofs of the whole ledger (LG-9), and before the first: a start itself looks only at what is new.
+    private static let proofPause = Duration.seconds(6 * 3600)
+    private static let firstProof = Duration.seconds(60)
     /// A file must be this old to be an orphan: younger ones may belong to a row that is just being written.
     private static let orphanSeconds: Int64 = 3600
 
     /// Runs until its task is canceled.
     func run() async {
         var sweepAt = clock.now()
+        var proveAt = clock.now() + Self.firstProof
         while !Task.isCancelled {
             let more = await cleanUp(now: clock.now())
             if clock.now() >= sweepAt {
                 await sweep()
                 sweepAt = clock.now() + Self.sweepPause
+            }
+            if clock.now() >= proveAt {
+                await prove()
+                proveAt = clock.now() + Self.proofPause
             }
             try? await Task.sleep(for: more ? .milliseconds(200) : Self.pause)
         }
@@ -35,7 +46,9 @@ struct Housekeeping: Sendable {
     func cleanUp(now: Instant) async -> Bool {
         do throws(StoreError) {
             let done = try await store.cleanUp(retention(), now: now)
-            for name in done.files.compactMap({ FileName($0) }) { files.remove(name) }
+            for name in done.files.compactMap({ FileName($0) }) {
+                files.remove(name, olderThan: Self.fallowSeconds)
+            }
             if done.tasks + done.events + done.files.count > 0 {
                 log(
                     .debug, "cleaned up",
@@ -48,6 +61,20 @@ struct Housekeeping: Sendable {
         } catch {
             if error != .closed { log(.warning, "could not clean up", ["error": "\(error)"]) }
             return false
+        }
+    }
+
+    /// On a violation the store itself stops spending; here it is only told.
+    func prove() async {
+        do throws(StoreError) {
+            let report = try await store.verifyLedger(against: nil)
+            if let violation = report.violation {
+                log(.error, "the ledger does not verify", ["violation": "\(violation.message)"])
+            } else {
+                log(.debug, "the ledger verifies", ["postings": LogValue(report.postings)])
+            }
+        } catch {
+            if error != .closed { log(.warning, "could not verify the ledger", ["error": "\(error)"]) }
         }
     }
 

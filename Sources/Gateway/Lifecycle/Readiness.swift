@@ -16,7 +16,9 @@ struct Readiness {
     var problems: [Problem] {
         var problems: [Problem] = []
         if isDraining { problems.append(Problem("draining", "the gateway is stopping")) }
-        if let paused = health.paused { problems.append(Problem("ledger", "paid work is refused: \(paused)")) }
+        if let paused = health.paused, paused != reconciling {
+            problems.append(Problem("ledger", "paid work is refused: \(paused)"))
+        }
         if let reconciling { problems.append(Problem("store", reconciling)) }
         let room = Room(configuration.assets, directory: configuration.dataDirectory, usedBytes: assetBytes)
         if let objection = room.objection { problems.append(Problem("disk", objection)) }

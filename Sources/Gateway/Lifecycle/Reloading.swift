@@ -4,23 +4,26 @@ import HTTPClient
 import HTTPServer
 import Providers
 import Sandbox
+import Store
 import Synchronization
 import Webhooks
 import Work
 
 extension House {
-    /// Takes a new configuration over while everything runs on: all of it, or nothing.
-    func take(_ new: Configuration) -> ConfigurationDifference {
-        let difference = ConfigurationDifference(from: configuration, to: new)
-        let policy = CallPolicy(egress: new.egress(own: listeners))
+    /// Takes a new configuration over while everything runs on: all of it that a running gateway can take, and the
+    /// difference names the rest.
+    func take(_ wanted: Configuration) async -> ConfigurationDifference {
+        let old = configuration
+        let difference = ConfigurationDifference(from: old, to: wanted)
+        let new = wanted.holding(old)
+        let policy = new.outgoing(own: listeners)
         log.setLevel(new.logging.level)
         log.setRedactor(Redactor(new.secrets))
         sandbox.setDuration(new.sandbox.duration)
         rules.policy = policy
         work.configure(new.back, desks: desks.all(new, policy: policy))
         courier.configure(Self.webhookPolicy(new, listeners))
-        let (sender, settings) = (sender, new.sender)
-        Task { await sender.configure(settings) }
+        await sender.configure(new.sender)
         let api = change { state in
             state.configuration = new
             state.reloads.good += 1
@@ -31,7 +34,9 @@ extension House {
     }
 
     /// Reads the configuration again and takes it over; says what changed, or why nothing did.
-    func reload(_ load: @Sendable () throws(ConfigurationFailure) -> Configuration) -> Result<[String], ActRefusal> {
+    func reload(
+        _ load: @Sendable () throws(ConfigurationFailure) -> Configuration
+    ) async -> Result<[String], ActRefusal> {
         let new: Configuration
         do throws(ConfigurationFailure) {
             new = try load()
@@ -41,14 +46,14 @@ extension House {
             log(.error, "reload refused, the old configuration stays", ["why": "\(error)"])
             return .failure(.refused("\(error)"))
         }
-        let difference = take(new)
+        let difference = await take(new)
         let lines = difference.changes.map { change in
             "\(change.key): \(change.before) → \(change.after)" + (change.needsRestart ? " (needs a restart)" : "")
         }
         log(
             .info, "reloaded",
             [
-                "changes": LogValue(difference.changes.count),
+                "changes": LogValue(difference.changes.count), "changed": .text(lines.joined(separator: "; ")),
                 "needs_restart": .text(difference.waitingForRestart.map(\.key).joined(separator: ", ")),
             ])
         return .success(lines)
@@ -61,7 +66,19 @@ extension House {
 
     func reloadAsked() async -> Result<[String], ActRefusal> {
         guard let load = change({ $0.load }) else { return .failure(.notHere) }
-        return reload(load)
+        return await reload(load)
+    }
+
+    /// The same by SIGHUP, which leaves a row like every other act of an operator.
+    func reload(bySignal load: @Sendable () throws(ConfigurationFailure) -> Configuration) async {
+        guard case .success(let changed) = await reload(load) else { return }
+        do throws(StoreError) {
+            try await store.recordAudit(
+                actor: "signal", act: "reload", subject: "configuration", detail: changed.joined(separator: ", "),
+                now: clock.now())
+        } catch {
+            log(.error, "the reload could not be noted in the audit", ["error": "\(error)"])
+        }
     }
 
     func trial(of id: ProviderID) async -> Result<ProviderTest, ActRefusal> {
@@ -75,7 +92,7 @@ extension House {
             return .success(await trial.run())
         }
         guard let key = own.key else { return .failure(.refused("\(id) has no key; set providers.\(id).api_key")) }
-        let policy = CallPolicy(egress: configuration.egress(own: listeners))
+        let policy = configuration.outgoing(own: listeners)
         let trial = ProviderTrial(
             provider: provider, settings: ProviderSettings(baseURL: own.baseURL, key: key),
             upstream: ClientUpstream(client, policy: policy), timeout: min(own.timeout, .seconds(15)))

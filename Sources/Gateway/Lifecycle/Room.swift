@@ -20,15 +20,19 @@ struct Room {
         if usedBytes >= room {
             return "pictures and models take \(usedBytes) of the \(room) bytes that assets.quota_bytes leaves them"
         }
-        guard let free = freeBytes, free < assets.reserveBytes else { return nil }
-        return "\(free) bytes are free on the disk of \(directory), less than assets.reserve_bytes = "
-            + "\(assets.reserveBytes)"
+        // The files may lie on a disk of their own, mounted below the data directory.
+        for place in [directory, directory + "/assets"] {
+            guard let free = freeBytes(at: place), free < assets.reserveBytes else { continue }
+            return "\(free) bytes are free on the disk of \(place), less than assets.reserve_bytes = "
+                + "\(assets.reserveBytes)"
+        }
+        return nil
     }
 
     /// What an ordinary process may still write there.
-    private var freeBytes: Int64? {
+    private func freeBytes(at place: String) -> Int64? {
         var facts = statvfs()
-        guard statvfs(directory, &facts) == 0 else { return nil }
+        guard statvfs(place, &facts) == 0 else { return nil }
         return Int64(facts.f_bavail) * Int64(facts.f_frsize)
     }
 }

@@ -1,3 +1,4 @@
+import API
 import Domain
 import HTTPClient
 import HTTPServer
@@ -21,6 +22,10 @@ struct MetricsPage {
     var quotaBytes: Int64
     var log: (byLevel: [Log.Level: UInt64], dropped: UInt64)
     var reloads: (good: UInt64, bad: UInt64)
+    /// What each kind of ledger account holds together.
+    var totals: [(name: String, sum: Credits)]?
+    var backlog: (pending: Int, oldest: Instant?)?
+    var problems: [Problem]
     var isDraining: Bool
     var now: Instant
 
@@ -40,6 +45,10 @@ struct MetricsPage {
         page.family("trellis_build_info", .gauge, "Which build this is; always 1.")
         page.sample(1, ["version": version, "sqlite": store.sqliteVersion])
         page.single("trellis_draining", .gauge, "1 while the gateway is stopping.", isDraining ? 1 : 0)
+        page.family("trellis_problem", .gauge, "1 while a check of /readyz fails.")
+        for check in Problem.checks {
+            page.sample(problems.contains { $0.check == check } ? 1 : 0, ["check": check])
+        }
         page.family("trellis_reloads_total", .counter, "Configuration reloads, by whether they were taken.")
         page.sample(reloads.good, ["outcome": "applied"])
         page.sample(reloads.bad, ["outcome": "refused"])
@@ -87,12 +96,21 @@ struct MetricsPage {
         for state in TaskState.allCases { page.sample(store.tasksByState[state] ?? 0, ["state": state.rawValue]) }
         page.single(
             "trellis_ledger_paused", .gauge, "1 while spending is refused because the ledger did not verify.",
-            store.paused == nil ? 0 : 1)
+            problems.contains { $0.check == "ledger" } ? 1 : 0)
+        writeLedger(&page)
         page.single("trellis_store_wal_bytes", .gauge, "Size of the write-ahead log, in bytes.", store.walBytes)
         page.single("trellis_store_commits_total", .counter, "Transactions committed.", store.commits)
         page.single("trellis_store_writes_total", .counter, "Writes, several of which share a commit.", store.writes)
+        page.single("trellis_store_reads_total", .counter, "Reads of the database.", store.reads)
         page.single("trellis_assets_bytes", .gauge, "Pictures and models kept, in bytes.", assetBytes)
         page.single("trellis_assets_quota_bytes", .gauge, "assets.quota_bytes.", quotaBytes)
+    }
+
+    private func writeLedger(_ page: inout Exposition) {
+        guard let totals else { return }
+        page.family(
+            "trellis_ledger_credits", .gauge, "Credits by where they are; the issuer's are below zero, all sum to 0.")
+        for total in totals { page.sample(total.sum.amount, ["place": total.name]) }
     }
 
     private func writeWork(_ page: inout Exposition) {
@@ -150,6 +168,12 @@ struct MetricsPage {
         page.sample(webhooks.delivered, ["outcome": "delivered"])
         page.sample(webhooks.failed, ["outcome": "failed"])
         page.sample(webhooks.abandoned, ["outcome": "abandoned"])
+        if let backlog {
+            page.single(
+                "trellis_webhook_backlog", .gauge, "Deliveries not made yet and not given up.", backlog.pending)
+            let age = backlog.oldest.map { max(0, (now - $0).inSeconds) } ?? 0
+            page.single("trellis_webhook_oldest_seconds", .gauge, "Age of the oldest of them, in seconds.", age)
+        }
         page.family("trellis_webhook_delay_seconds", .histogram, "From an event to its delivery.")
         page.histogram(bounds: WebhookTally.bounds, counts: webhooks.delayBuckets, sum: webhooks.delaySum)
     }

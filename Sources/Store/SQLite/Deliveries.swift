@@ -1,4 +1,5 @@
 import Domain
+import JSON
 
 // Telling: what is due, lane by lane, and what came of each try.
 
@@ -143,8 +144,9 @@ extension Database {
         }
         let rows = try all(
             """
-            SELECT d.id, d.event, d.url, d.tries, d.due_at, d.account, e.kind, e.task, e.at, e.body
-              FROM deliveries AS d JOIN events AS e ON e.id = d.event
+            SELECT d.id, d.event, d.url, d.tries, d.due_at, d.account, e.kind, e.task, e.at, e.body,
+                   t.request -> '$.trace'
+              FROM deliveries AS d JOIN events AS e ON e.id = d.event LEFT JOIN tasks AS t ON t.id = e.task
              WHERE d.state = 'pending' AND d.lane = ? AND d.due_at <= ?
              ORDER BY d.due_at LIMIT ?
             """,
@@ -165,7 +167,8 @@ extension Database {
             let task = try row.optional { try $0.id(GenerationTask.self) }
             return (
                 delivery: delivery,
-                event: Event(id: event, account: account, kind: kind, task: task, at: row.instant(), body: row.bytes())
+                event: Event(id: event, account: account, kind: kind, task: task, at: row.instant(), body: row.bytes()),
+                trace: try row.optional { try JSONValue.stored($0.bytes()) }.flatMap(Trace.init(stored:))
             )
         }
         var secrets: [AccountID: [WebhookSecret]] = [:]
@@ -176,7 +179,7 @@ extension Database {
             }
             return DueDelivery(
                 delivery: row.delivery, account: account, event: row.event, endpoint: endpoint,
-                secrets: secrets[account] ?? [])
+                secrets: secrets[account] ?? [], trace: row.trace)
         }
     }
 }

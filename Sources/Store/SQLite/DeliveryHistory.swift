@@ -17,11 +17,19 @@ extension SQLiteStore {
     package func attempts(
         of delivery: DeliveryID, account: AccountID
     ) async throws(StoreError) -> [DeliveryAttempt] {
-        try await readers.read { try $0.attempts(of: delivery, account: account) }
+        try await readers.read { database in
+            let found = try database.attempts(of: delivery, account: account)
+            // One that was never tried is there all the same; somebody else's is not.
+            if found.isEmpty, try !database.has(delivery, account: account) { throw StoreError.notFound }
+            return found
+        }
     }
 
-    package func resend(_ delivery: DeliveryID, account: AccountID, now: Instant) async throws(StoreError) {
-        try await writer.write { transaction in
+    package func resend(
+        _ delivery: DeliveryID, account: AccountID, now: Instant, answer: KeptAnswer?
+    ) async throws(StoreError) -> Replay? {
+        try await writer.write { [vault] transaction in
+            if let earlier = try transaction.once(answer, account: account, vault) { return earlier }
             let changed = try transaction.database.run(
                 """
                 UPDATE deliveries SET state = 'pending', due_at = ?, ended_at = NULL
@@ -35,6 +43,7 @@ extension SQLiteStore {
                 $0.bind(account)
             }
             guard changed == 1 else { throw StoreError.notFound }
+            return nil
         }
     }
 
@@ -108,6 +117,16 @@ extension Database {
                 delivery: delivery, kind: try row.word(), task: try row.optional { try $0.id() },
                 createdAt: row.instant(), lastStatus: row.optional { $0.int() }, lastError: row.optional { $0.text() })
         }
+    }
+
+    fileprivate func has(_ delivery: DeliveryID, account: AccountID) throws -> Bool {
+        let found = try one(
+            "SELECT 1 FROM deliveries WHERE id = ? AND account = ?",
+            {
+                $0.bind(delivery)
+                $0.bind(account)
+            }, { $0.int() })
+        return found != nil
     }
 
     fileprivate func attempts(of delivery: DeliveryID, account: AccountID) throws -> [DeliveryAttempt] {

@@ -1,4 +1,5 @@
 import Domain
+import Synchronization
 
 // Keeping small: what its retention has ended goes, a batch at a time, each batch one write among the others.
 // Postings stay for good.
@@ -7,7 +8,7 @@ extension SQLiteStore {
     package func cleanUp(_ retention: Retention, now: Instant) async throws(StoreError) -> CleanUp {
         let batch = min(max(1, retention.batch), 500)
         let (keys, keysFull) = try await writer.write { try $0.removeIdempotencyKeys(before: now, batch: batch) }
-        let (files, filesFull) = try await writer.write { try $0.letFilesGo(now: now, retention, batch: batch) }
+        let (files, filesFull) = try await letFilesGo(now: now, retention, batch: batch)
         let (events, eventsFull) = try await writer.write {
             try $0.removeEvents(before: now - retention.events, batch: batch)
         }
@@ -33,6 +34,125 @@ extension SQLiteStore {
     }
 }
 
+/// How far a walk through ended tasks has come. What it has passed has no files left, so every look goes on from
+/// there, and a month of finished tasks costs no more than an hour of them. From the beginning again at each start:
+/// that also finds what a clock that was put back has hidden.
+struct JanitorWalk: Sendable {
+    struct Place: Hashable, Sendable {
+        var at: Int64
+        var number: Int64
+    }
+
+    var assets = Place(at: 0, number: 0)
+    var inputs = Place(at: 0, number: 0)
+}
+
+/// A file whose time is over.
+private struct FileFind: Sendable {
+    let task: TaskID
+    let slot: Int
+    /// Nil: a picture that came in.
+    let kind: String?
+    let file: String?
+}
+
+extension SQLiteStore {
+    /// Assets past their time, and pictures no longer needed. Looked for by a reader: the writer is only asked when
+    /// there is something to do.
+    private func letFilesGo(
+        now: Instant, _ retention: Retention, batch: Int
+    ) async throws(StoreError) -> ([String], Bool) {
+        let walk = janitorWalk.withLock { $0 }
+        let (assets, inputs) = try await readers.read { database in
+            try database.snapshot {
+                (
+                    try database.expiredAssets(after: walk.assets, until: now, atMost: batch),
+                    try database.spentInputs(after: walk.inputs, until: now - retention.inputs, atMost: batch)
+                )
+            }
+        }
+        let found = assets.found + inputs.found
+        let gone = found.isEmpty ? [] : try await writer.write { try $0.letGo(found, at: now) }
+        janitorWalk.withLock { $0 = JanitorWalk(assets: assets.end, inputs: inputs.end) }
+        return (gone, assets.more || inputs.more)
+    }
+}
+
+/// What one look found, and how far it came.
+private struct Stretch: Sendable {
+    /// Tasks looked at in one go, whether they still have files or not: a few milliseconds of a reader's time.
+    static let tasks = 2000
+
+    private(set) var found: [FileFind] = []
+    private(set) var end: JanitorWalk.Place
+    private(set) var more = false
+
+    /// `rows`: every task's place, with its files beside it if it has any. Whole tasks are taken, until there are
+    /// `limit` files.
+    init(_ rows: [(place: JanitorWalk.Place, find: FileFind?)], after start: JanitorWalk.Place, atMost limit: Int) {
+        end = start
+        var tasks = 0
+        for row in rows {
+            if row.place != end {
+                guard found.count < limit else {
+                    more = true
+                    return
+                }
+                (end, tasks) = (row.place, tasks + 1)
+            }
+            if let find = row.find { found.append(find) }
+        }
+        more = tasks >= Self.tasks
+    }
+}
+
+extension Database {
+    fileprivate func expiredAssets(
+        after start: JanitorWalk.Place, until: Instant, atMost limit: Int
+    ) throws -> Stretch {
+        let rows = try all(
+            """
+            SELECT t.expires_at, t.number, t.id, a.slot, a.kind, a.sha256
+              FROM (SELECT id, number, expires_at FROM tasks
+                     WHERE expires_at IS NOT NULL AND (expires_at, number) > (?, ?) AND expires_at <= ?
+                     ORDER BY expires_at, number LIMIT ?) AS t
+              LEFT JOIN assets AS a ON a.task = t.id AND a.removed_at IS NULL
+             ORDER BY t.expires_at, t.number
+            """, { Self.bind($0, start, until) }, Self.find)
+        return Stretch(rows, after: start, atMost: limit)
+    }
+
+    fileprivate func spentInputs(
+        after start: JanitorWalk.Place, until: Instant, atMost limit: Int
+    ) throws -> Stretch {
+        let rows = try all(
+            """
+            SELECT t.finished_at, t.number, t.id, CASE WHEN i.task IS NULL THEN NULL ELSE 0 END, NULL, i.sha256
+              FROM (SELECT id, number, finished_at FROM tasks
+                     WHERE finished_at IS NOT NULL AND (finished_at, number) > (?, ?) AND finished_at <= ?
+                     ORDER BY finished_at, number LIMIT ?) AS t
+              LEFT JOIN inputs AS i ON i.task = t.id AND i.removed_at IS NULL
+             ORDER BY t.finished_at, t.number
+            """, { Self.bind($0, start, until) }, Self.find)
+        return Stretch(rows, after: start, atMost: limit)
+    }
+
+    private static func bind(_ statement: Statement, _ start: JanitorWalk.Place, _ until: Instant) {
+        statement.bind(start.at)
+        statement.bind(start.number)
+        statement.bind(until)
+        statement.bind(Stretch.tasks)
+    }
+
+    private static func find(_ row: inout Row) throws -> (place: JanitorWalk.Place, find: FileFind?) {
+        let place = JanitorWalk.Place(at: row.integer(), number: row.integer())
+        let task = try row.id(GenerationTask.self)
+        guard let slot = row.optional({ $0.int() }) else { return (place, nil) }
+        let kind = row.optional { $0.text() }
+        return (place, FileFind(task: task, slot: slot, kind: kind, file: row.optional { $0.text() }))
+    }
+}
+
 extension Transaction {
     /// Expired ones, save those of unfinished tasks: a retry must still find its task.
     fileprivate func removeIdempotencyKeys(before now: Instant, batch: Int) throws -> (Int, Bool) {
@@ -51,48 +171,24 @@ extension Transaction {
         return (count, count == batch)
     }
 
-    /// Assets past their time, and pictures no longer needed. The rows stay with their task and tell the story; the
-    /// answer names files that no row speaks of any more.
-    fileprivate func letFilesGo(now: Instant, _ retention: Retention, batch: Int) throws -> ([String], Bool) {
-        let assets = try database.all(
-            """
-            SELECT a.task, a.slot, a.kind, a.sha256
-              FROM tasks CROSS JOIN assets AS a ON a.task = tasks.id
-             WHERE tasks.expires_at <= ? AND a.removed_at IS NULL LIMIT ?
-            """,
-            {
-                $0.bind(now)
-                $0.bind(batch)
-            }
-        ) { row in
-            (task: try row.id(GenerationTask.self), slot: row.int(), kind: row.text(), file: row.optional { $0.text() })
-        }
-        for asset in assets {
-            try database.run("UPDATE assets SET removed_at = ? WHERE task = ? AND slot = ? AND kind = ?") {
-                $0.bind(now)
-                $0.bind(asset.task)
-                $0.bind(asset.slot)
-                $0.bind(asset.kind)
+    /// The rows stay with their task and tell the story; the answer names files that no row speaks of any more.
+    fileprivate func letGo(_ finds: [FileFind], at now: Instant) throws -> [String] {
+        for find in finds {
+            if let kind = find.kind {
+                try database.run("UPDATE assets SET removed_at = ? WHERE task = ? AND slot = ? AND kind = ?") {
+                    $0.bind(now)
+                    $0.bind(find.task)
+                    $0.bind(find.slot)
+                    $0.bind(kind)
+                }
+            } else {
+                try database.run("UPDATE inputs SET removed_at = ? WHERE task = ?") {
+                    $0.bind(now)
+                    $0.bind(find.task)
+                }
             }
         }
-        let inputs = try database.all(
-            """
-            SELECT i.task, i.sha256 FROM inputs AS i CROSS JOIN tasks ON tasks.id = i.task
-             WHERE i.removed_at IS NULL AND tasks.finished_at <= ? LIMIT ?
-            """,
-            {
-                $0.bind(now - retention.inputs)
-                $0.bind(batch)
-            }
-        ) { row in (task: try row.id(GenerationTask.self), file: row.text()) }
-        for input in inputs {
-            try database.run("UPDATE inputs SET removed_at = ? WHERE task = ?") {
-                $0.bind(now)
-                $0.bind(input.task)
-            }
-        }
-        let files = Set(assets.compactMap(\.file) + inputs.map(\.file))
-        return (try files.filter { try !isSpokenOf($0) }.sorted(), assets.count == batch || inputs.count == batch)
+        return try Set(finds.compactMap(\.file)).filter { try !isSpokenOf($0) }.sorted()
     }
 
     private func isSpokenOf(_ file: String) throws -> Bool {

@@ -3,7 +3,7 @@ import Domain
 // Keys: the token is shown once, and only its SHA-256 is written.
 
 extension SQLiteStore {
-    package func authenticate(_ token: ArraySlice<UInt8>, now: Instant) -> Authentication {
+    package func authenticate(_ token: UnsafeBufferPointer<UInt8>, now: Instant) -> Authentication {
         keyTable.authenticate(token, now: now)
     }
 
@@ -96,7 +96,7 @@ private struct NewKey {
         var random = SystemRandomNumberGenerator()
         token = KeyToken.make(scope, random: &random)
         hashBytes = SHA256.digest(Array(token.utf8))
-        hash = SHA256.words(ArraySlice(token.utf8))
+        hash = Array(token.utf8).withUnsafeBufferPointer(SHA256.words)
         key = APIKey(
             id: .new(at: now), account: account, label: label, scope: scope, lastFour: String(token.suffix(4)),
             createdAt: now, expiresAt: expiresAt, spendCap: spendCap)

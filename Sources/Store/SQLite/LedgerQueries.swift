@@ -52,6 +52,17 @@ extension SQLiteStore {
         return wallet
     }
 
+    package func ledgerTotals() async throws(StoreError) -> [(name: String, sum: Credits)] {
+        try await readers.read { database in
+            // A wallet's row has an owner; the house's own three come first.
+            try database.all(
+                """
+                SELECT iif(kind = 'wallet', 'wallets', kind), sum(balance) FROM ledger_accounts GROUP BY kind ORDER BY kind
+                """
+            ) { (name: $0.text(), sum: $0.credits()) }
+        }
+    }
+
     package func balance(of account: AccountID) -> Credits? { keyTable.balance(of: account) }
 
     package func ledger(

@@ -6,28 +6,33 @@ import Migrations
 
 extension SQLiteStore {
     /// Names the migrations that the database lacks, and applies them unless it is a `dryRun`.
-    package static func migrate(directory: String, dryRun: Bool) throws(StoreOpenError) -> [String] {
+    package static func migrate(
+        directory: String, dryRun: Bool, keepingCopy: Bool = true
+    ) throws(StoreOpenError) -> SchemaUpgrade {
         let path = directory + "/gateway.db"
         do {
-            if dryRun, access(path, F_OK) != 0 { return Migration.all.map(Self.title) }
+            var planned = SchemaUpgrade()
+            if dryRun, access(path, F_OK) != 0 {
+                planned.applied = Migration.all.map(\.title)
+                return planned
+            }
             try DataDirectory.prepare(directory)
             let lock = try DirectoryLock(directory: directory)
             defer { lock.release() }
             let database = try Database(path: path, role: .writer)
             try Schema.refuseNewer(database, path: path)
             let version = try database.version
-            if !dryRun {
-                try database.check(path: path)
-                try database.beginWriting(.full)
-                try Schema.migrate(database, path: path)
+            guard !dryRun else {
+                planned.applied = Migration.all.filter { $0.number > version }.map(\.title)
+                return planned
             }
-            return Migration.all.filter { $0.number > version }.map(Self.title)
+            try database.check(path: path)
+            try database.beginWriting(.full)
+            return try Schema.migrate(database, path: path, keepingCopy: keepingCopy)
         } catch {
             throw StoreOpenError(error, path: directory)
         }
     }
-
-    private static func title(_ migration: Migration) -> String { "\(migration.number) \(migration.name)" }
 
     /// Puts a backup in the place of the database, after looking through it; answers where the one that was there
     /// is now, with what was in its log.

@@ -54,7 +54,7 @@ extension SQLiteStore {
         StoreHealth(
             paused: spending.paused, sqliteVersion: SQLiteLibrary.version, hasWALResetBug: SQLiteLibrary.hasWALResetBug,
             walBytes: Int64(writer.walPages) * 4096, tasksByState: taskCounts.withLock { $0 }, commits: writer.commits,
-            writes: writer.writes)
+            writes: writer.writes, reads: readers.count)
     }
 }
 

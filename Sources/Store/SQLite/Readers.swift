@@ -14,6 +14,9 @@ final class Readers: Sendable {
     private let readers: [Reader]
     private let turn = Atomic<Int>(0)
 
+    /// How many reads there were.
+    var count: UInt64 { UInt64(bitPattern: Int64(turn.load(ordering: .relaxed))) }
+
     init(path: String, count: Int) throws {
         readers = try (0..<max(1, count)).map { _ in Reader(try Database(path: path, role: .reader)) }
     }

@@ -3,23 +3,19 @@ import COpenSSL
 enum SHA256 {
     static func digest(_ bytes: [UInt8]) -> [UInt8] {
         [UInt8](unsafeUninitializedCapacity: 32) { buffer, count in
-            bytes.withUnsafeBytes { digest($0, into: buffer.baseAddress) }
+            bytes.withUnsafeBytes { openssl_sha256($0.baseAddress, $0.count, buffer.baseAddress) }
             count = 32
         }
     }
 
     /// The same as a value that can be looked up and compared without touching the heap.
-    static func words(_ bytes: ArraySlice<UInt8>) -> Words {
+    static func words(_ bytes: UnsafeBufferPointer<UInt8>) -> Words {
         var words = Words()
         withUnsafeMutableBytes(of: &words) { buffer in
-            bytes.withUnsafeBytes { digest($0, into: buffer.baseAddress?.assumingMemoryBound(to: UInt8.self)) }
+            openssl_sha256(
+                bytes.baseAddress, bytes.count, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self))
         }
         return words
-    }
-
-    private static func digest(_ bytes: UnsafeRawBufferPointer, into digest: UnsafeMutablePointer<UInt8>?) {
-        let ok = EVP_Digest(bytes.baseAddress, bytes.count, digest, nil, EVP_sha256(), nil)
-        precondition(ok == 1, "SHA-256 has no way to fail but want of memory")
     }
 
     struct Words: Hashable, Sendable {

@@ -22,10 +22,13 @@ package final class SQLiteStore: Store {
     let taskCounts = Mutex<[TaskState: Int]>([:])
     /// Whose slot was dispatched last, so that the next look begins after it. A hint: nothing is lost with it.
     let lastServed = Mutex<AccountID?>(nil)
+    let janitorWalk = Mutex(JanitorWalk())
     private let lock: DirectoryLock?
 
     /// Which start of the gateway on this data this is: attempts of an older one are orphans.
     package let boot: Int64
+    /// What had to be done to the schema at this start.
+    package let upgrade: SchemaUpgrade
     /// Seals what is kept secret in the database, and derives keys for signing.
     package let vault: Vault
 
@@ -57,7 +60,7 @@ package final class SQLiteStore: Store {
         try database.check(path: path)
         try Schema.refuseNewer(database, path: path)
         try database.beginWriting(options.synchronous)
-        try Schema.migrate(database, path: path)
+        upgrade = try Schema.migrate(database, path: path, keepingCopy: options.copiesBeforeUpgrade)
         boot = try database.begin { try database.countBoot() }
         if let reason = try database.meta("reconcile") { spending.reconcile(reason) }
         if let violation = try database.verifySinceLastTime() { spending.stop(violation.message) }

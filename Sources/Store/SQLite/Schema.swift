@@ -9,12 +9,17 @@ enum Schema {
         guard found <= known else { throw StoreOpenError.newerSchema(found: found, known: known, path: path) }
     }
 
-    static func migrate(_ database: Database, path: String, migrations: [Migration] = Migration.all) throws {
+    @discardableResult
+    static func migrate(
+        _ database: Database, path: String, keepingCopy: Bool = true, migrations: [Migration] = Migration.all
+    ) throws -> SchemaUpgrade {
+        var upgrade = SchemaUpgrade()
         let version = try database.version
+        upgrade.from = version
         if version > 0 { try compareChecksums(database, migrations) }
         let missing = migrations.filter { $0.number > version }
-        guard !missing.isEmpty else { return }
-        if version > 0 { try keepCopy(database, path: path, version: version) }
+        guard !missing.isEmpty else { return upgrade }
+        if version > 0, keepingCopy { upgrade.copy = try keepCopy(database, path: path, version: version) }
         for migration in missing {
             try database.begin {
                 try database.execute(String(decoding: migration.sql, as: UTF8.self))
@@ -35,7 +40,9 @@ enum Schema {
                 }
                 try database.execute("PRAGMA user_version = \(migration.number)")
             }
+            upgrade.applied.append(migration.title)
         }
+        return upgrade
     }
 
     private static func compareChecksums(_ database: Database, _ migrations: [Migration]) throws {
@@ -53,11 +60,22 @@ enum Schema {
     }
 
     /// The way back, should the new version not please: a copy as it was before.
-    private static func keepCopy(_ database: Database, path: String, version: Int) throws {
+    private static func keepCopy(_ database: Database, path: String, version: Int) throws -> String {
         let copy = path + ".schema-\(version)"
         unlink(copy)
         try database.run("VACUUM INTO ?") { $0.bind(copy) }
+        // A copy that a power cut can take away is no way back.
+        let descriptor = Glibc.open(copy, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0, fsync(descriptor) == 0, Glibc.close(descriptor) == 0 else {
+            throw StoreOpenError.storage("could not keep \(copy): \(String(cString: strerror(errno)))")
+        }
+        DataDirectory.sync(DataDirectory.parent(of: copy))
+        return copy
     }
+}
+
+extension Migration {
+    var title: String { "\(number) \(name)" }
 }
 
 extension Database {

@@ -35,7 +35,7 @@ extension Database {
     fileprivate func providerDays(since: Instant, until: Instant) throws -> [ProviderDay] {
         try all(
             """
-            SELECT ended_at / 86400000 AS day, provider, count(*), sum(outcome = 'succeeded'),
+            SELECT ended_at / 86400000 AS day, provider, count(DISTINCT task), count(*), sum(outcome = 'succeeded'),
                    sum(outcome = 'refused'), sum(outcome IN ('failed', 'unknown', 'abandoned')),
                    coalesce(sum(cost_microdollars), 0),
                    sum(cost_microdollars IS NULL AND outcome <> 'refused'),
@@ -51,7 +51,8 @@ extension Database {
             { Self.bind($0, since, until) }
         ) { row in
             ProviderDay(
-                day: row.integer(), provider: ProviderID(row.text()), attempts: row.int(), succeeded: row.int(),
+                day: row.integer(), provider: ProviderID(row.text()), tasks: row.int(), attempts: row.int(),
+                succeeded: row.int(),
                 refused: row.int(), failed: row.int(), costMicrodollars: row.integer(), unknownCosts: row.int(),
                 credits: row.credits())
         }

@@ -11,6 +11,8 @@ package struct StoreOptions: Sendable {
     package var cachedTasks = 16_384
     /// 32 bytes; nil: from `master.key` in the data directory, made at the first start.
     package var masterKey: [UInt8]?
+    /// Whether the database is copied before its schema changes.
+    package var copiesBeforeUpgrade = true
     /// Told when the storage failed in a way that only a restart mends. The gateway should exit.
     package var onFatal: @Sendable (String) -> Void = { _ in }
     var writer = Writer.Limits()
@@ -20,6 +22,18 @@ package struct StoreOptions: Sendable {
         get { writer.batch }
         set { writer.batch = max(1, newValue) }
     }
+
+    package init() {}
+}
+
+/// What bringing a database to this version's schema took.
+package struct SchemaUpgrade: Hashable, Sendable {
+    /// The schema's number before; 0: there was no database.
+    package var from = 0
+    /// Number and name of each migration that was applied, or would be.
+    package var applied: [String] = []
+    /// Where the database is kept as it was before; nil: it was new, up to date, or no copy was wanted.
+    package var copy: String?
 
     package init() {}
 }

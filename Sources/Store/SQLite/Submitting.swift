@@ -45,7 +45,7 @@ extension Transaction {
         }
         if let key = submission.idempotency { try remember(key, submission) }
         let rest = balance - price
-        if let mark = customer.lowBalance, balance >= mark, rest < mark {
+        if let mark = customer.lowBalance ?? submission.lowBalance, balance >= mark, rest < mark {
             try announce(
                 .walletLow, of: .wallet(task.account, balance: rest, mark: mark), account: task.account, at: now)
         }
@@ -65,7 +65,7 @@ extension Transaction {
         return try database.one("SELECT spent FROM api_keys WHERE id = ?", { $0.bind(key) }) { $0.credits() } ?? .zero
     }
 
-    private func forget(_ key: IdempotencyKey, account: AccountID) throws {
+    func forget(_ key: IdempotencyKey, account: AccountID) throws {
         try database.run("DELETE FROM idempotency WHERE account = ? AND endpoint = ? AND key = ?") {
             $0.bind(account)
             $0.bind(key.endpoint)
@@ -93,7 +93,7 @@ extension Transaction {
 
 extension Database {
     /// The stored answer, and whether it still counts: a key outlives its time while its task is unfinished.
-    fileprivate func stored(
+    func stored(
         _ key: IdempotencyKey, account: AccountID, now: Instant
     ) throws -> (replay: Replay, isAlive: Bool)? {
         try one(

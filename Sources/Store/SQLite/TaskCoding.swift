@@ -48,6 +48,7 @@ extension GenerationRequest {
             $0.member("priority", priority.rawValue)
             if let cancelAfter { $0.member("cancel_after", cancelAfter.wholeMilliseconds) }
             if let startWithin { $0.member("start_within", startWithin.wholeMilliseconds) }
+            if let trace { $0.key("trace"); trace.write(to: &$0) }
         }
         return json.bytes
     }
@@ -90,6 +91,26 @@ extension GenerationRequest {
             metadata: Dictionary(stored: json["metadata"]),
             priority: json["priority"]?.string.flatMap(Priority.init) ?? .normal,
             cancelAfter: milliseconds("cancel_after"), startWithin: milliseconds("start_within"))
+        trace = json["trace"].flatMap(Trace.init(stored:))
+    }
+}
+
+extension Trace {
+    fileprivate func write(to json: inout JSONWriter) {
+        json.object {
+            $0.member("id", id)
+            $0.member("flags", flags)
+            $0.member("state", state)
+            $0.member("request", request)
+        }
+    }
+
+    init?(stored json: JSONValue) {
+        guard let id = json["id"]?.string, let flags = json["flags"]?.string, let request = json["request"]?.string
+        else {
+            return nil
+        }
+        self.init(id: id, flags: flags, state: json["state"]?.string, request: request)
     }
 }
 

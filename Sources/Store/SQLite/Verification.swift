@@ -4,6 +4,10 @@ import Domain
 // a snapshot of its own: the log can shrink in between, however long the ledger is.
 
 extension SQLiteStore {
+    // A stretch is some ten milliseconds long: whoever reads behind it does not wait for longer.
+    private static let postingsAtOnce = 2000
+    private static let slotsAtOnce = 500
+
     /// On a violation nothing is posted any more until the gateway is started on a ledger that verifies.
     package func verifyLedger(against head: LedgerHead?) async throws(StoreError) -> LedgerReport {
         var fold = LedgerFold(expected: head)
@@ -11,14 +15,14 @@ extension SQLiteStore {
             let before = fold
             fold = try await readers.read { database in
                 var fold = before
-                try database.snapshot { try fold.advance(in: database, by: 20_000) }
+                try database.snapshot { try fold.advance(in: database, by: Self.postingsAtOnce) }
                 return fold
             }
         }
         var next: SlotPlace? = .first
         while fold.violation == nil, let after = next {
             (fold.violation, next) = try await readers.read { database in
-                try database.snapshot { try database.compareSlots(after: after, limit: 5000) }
+                try database.snapshot { try database.compareSlots(after: after, limit: Self.slotsAtOnce) }
             }
         }
         let report = fold.report
@@ -46,17 +50,29 @@ extension SQLiteStore {
 }
 
 extension Database {
-    /// At start: the chain from the last head that was found good, and the balances at its end. The whole ledger is
-    /// gone through by `verifyLedger`, while work goes on.
-    func verifySinceLastTime() throws -> LedgerReport.Violation? {
+    /// A start looks at no more postings than this: a fraction of a second.
+    static let postingsAtStart = 40_000
+
+    /// At start: the chain from the last head that was found good, and, if its end is reached, the balances there. How
+    /// far it came is remembered, so that only what is new is looked at the next time. The whole ledger is gone through
+    /// by `verifyLedger`, while work goes on.
+    func verifySinceLastTime(atMost limit: Int = postingsAtStart) throws -> LedgerReport.Violation? {
         var fold = LedgerFold(expected: nil)
+        var known: Int64 = 0
         if let text = try meta("verified") {
             let parts = text.split(separator: " ")
             if parts.count == 2, let sequence = Int64(parts[0]) {
+                known = sequence
                 fold = LedgerFold(after: LedgerHead(sequence: sequence, hash: String(parts[1])))
             }
         }
-        try snapshot { while !fold.isAtEnd { try fold.advance(in: self, by: 20_000) } }
+        try snapshot {
+            while !fold.isAtEnd, fold.report.postings - known < limit { try fold.advance(in: self, by: limit / 4) }
+        }
+        let head = fold.report.head
+        if fold.violation == nil, head.sequence > known {
+            try begin { try setMeta("verified", "\(head.sequence) \(head.hash)") }
+        }
         return fold.violation
     }
 

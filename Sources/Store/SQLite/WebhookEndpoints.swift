@@ -5,8 +5,11 @@ import JSON
 // Where accounts want to be told. An endpoint that was deleted is kept as long as deliveries speak of it.
 
 extension SQLiteStore {
-    package func createEndpoint(_ endpoint: WebhookEndpoint, secret: WebhookSecret) async throws(StoreError) {
+    package func createEndpoint(
+        _ endpoint: WebhookEndpoint, secret: WebhookSecret, answer: KeptAnswer?
+    ) async throws(StoreError) -> Replay? {
         try await writer.write { [vault] transaction in
+            if let earlier = try transaction.once(answer, account: endpoint.account, vault) { return earlier }
             try transaction.database.run(
                 """
                 INSERT INTO webhook_endpoints (url, description, kinds, headers, requests_per_second, concurrency, id,
@@ -20,6 +23,7 @@ extension SQLiteStore {
                 $0.bind(endpoint.createdAt)
             }
             try transaction.insert(secret, of: endpoint.account, endpoint: endpoint.id, vault)
+            return nil
         }
     }
 

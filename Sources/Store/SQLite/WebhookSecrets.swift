@@ -4,11 +4,12 @@ import Domain
 
 extension SQLiteStore {
     package func rotateSecret(
-        _ id: EndpointID, to secret: WebhookSecret, overlapEnds: Instant, now: Instant
-    ) async throws(StoreError) {
+        _ id: EndpointID, to secret: WebhookSecret, overlapEnds: Instant, now: Instant, answer: KeptAnswer?
+    ) async throws(StoreError) -> Replay? {
         try await writer.write { [vault] transaction in
             let database = transaction.database
             guard let endpoint = try database.endpoint(id) else { throw StoreError.notFound }
+            if let earlier = try transaction.once(answer, account: endpoint.account, vault) { return earlier }
             try database.run("UPDATE webhook_secrets SET ends_at = ? WHERE endpoint = ? AND ends_at IS NULL") {
                 $0.bind(overlapEnds)
                 $0.bind(id)
@@ -26,6 +27,7 @@ extension SQLiteStore {
                 $0.bind(now)
             }
             try transaction.insert(secret, of: endpoint.account, endpoint: id, vault)
+            return nil
         }
     }
 
