@@ -96,6 +96,10 @@ bench-%: release-bench venv witnesses ## One of them: the name of a file in benc
 bench-http: release-bench venv witnesses
 	@$(PYTHON) bench/http-vs-nginx.py $(ARGS)
 
+.PHONY: chaos
+chaos: build venv ## SIGKILL at ROUNDS random moments (200) by SEED, and the books afterwards
+	@$(PYTHON) Tests/blackbox/chaos.py --rounds $(or $(ROUNDS),200) $(if $(SEED),--seed $(SEED))
+
 .PHONY: release-bench
 release-bench: release
 	@for program in $(BENCHES); do scripts/build -c release --product $$program; done

@@ -61,6 +61,8 @@ package final class Loop: Sendable {
                 alarm.set(shop.clock.now() + .seconds(1))
             } else if again || duty.looksAgain {
                 alarm.ring()
+            } else if let moment = duty.nextLook(after: shop.clock.now()) {
+                alarm.set(moment)
             }
         }
     }

@@ -1,20 +1,68 @@
 import Domain
 import Store
+import Synchronization
 
-/// Looks at running jobs when their next look is due: its cost follows what is due, not what runs.
+/// Looks at running jobs when their next look is due: its cost follows what is due, not what runs. A look that tells
+/// nothing new writes no row.
 package struct Poller: Duty {
     package let name = "poller"
     /// A callback that came during a look.
     package let repeats = true
     private let shop: Workshop
+    private let agenda = Agenda()
+    private let lastSweep = LastSweep()
 
     package init(_ shop: Workshop) { self.shop = shop }
+
+    /// Rows are as old as this at most while a job runs on with no news, as far as `checked_at` in its status goes.
+    private static let longestSilence = Duration.seconds(30)
+    /// Rows are gone through this often, for jobs that nobody told us of: there should be none.
+    private static let betweenSweeps = Duration.seconds(60)
+
+    private final class LastSweep: Sendable {
+        let moment = Mutex<Instant?>(nil)
+    }
+
+    /// Takes note of what a commit says of a task's running slots.
+    package func observe(_ task: GenerationTask) {
+        for slot in task.slots {
+            let key = SlotKey(task.id, slot.index)
+            if slot.state == .running, let due = slot.dueAt {
+                agenda.set(key, at: due)
+            } else {
+                agenda.remove(key)
+            }
+        }
+    }
+
+    package func nextLook(after now: Instant) -> Instant? { agenda.next }
 
     package func pick(
         limit: Int, busy: Busy, now: Instant
     ) async throws(StoreError) -> [Errand] {
-        try await shop.store.due([.running], limit: limit + busy.count, now: now).compactMap { due in
-            busy.contains(due.key) ? nil : errand(for: due)
+        var errands: [Errand] = []
+        for key in agenda.take(limit, at: now) {
+            // Whoever has it in hand puts it on the agenda again.
+            guard !busy.contains(key), let due = try await due(key) else { continue }
+            errands.append(errand(for: due))
+        }
+        return try await errands + sweep(limit: limit - errands.count, busy: busy, now: now)
+    }
+
+    private func due(_ key: SlotKey) async throws(StoreError) -> DueSlot? {
+        guard let task = try await shop.store.task(key.task), task.slots[key.slot].state == .running else { return nil }
+        return DueSlot(task: task, index: key.slot)
+    }
+
+    /// What rows say is due and the agenda does not know of. The first time all of it, later what has been due so
+    /// long that it must have been forgotten.
+    private func sweep(limit: Int, busy: Busy, now: Instant) async throws(StoreError) -> [Errand] {
+        let last = lastSweep.moment.withLock { $0 }
+        if let last, now - last < Self.betweenSweeps { return [] }
+        lastSweep.moment.withLock { $0 = now }
+        let moment = last == nil ? now : now - Self.betweenSweeps
+        return try await shop.store.due([.running], limit: limit + busy.count, now: moment).compactMap { due in
+            busy.contains(due.key) || agenda.knows(due.key) ? nil : errand(for: due)
         }
     }
 
@@ -48,7 +96,7 @@ package struct Poller: Duty {
         switch looked {
         case .running(let percent, let status, let wait):
             let guess = percent ?? estimate(attempt, kind, desk, now: now)
-            return await tell(.progressed(percent: guess, upstreamStatus: status, pollAt: at(due, wait, desk)), due)
+            return await goesOn(due, percent: guess, status: status, pollAt: at(due, wait, desk))
         case .done(let results):
             guard let knowing = await KnownResults.handle(handle, knowing: results, files: shop.files) else {
                 return await next(due, until: now + shop.settings.pace.wait(.seconds(10)))
@@ -74,7 +122,7 @@ package struct Poller: Duty {
             var wait: Duration?
             if case .busy(let asked) = trouble { wait = asked ?? .seconds(5) }
             if trouble == .account { wait = .seconds(60) }
-            return await tell(.progressed(percent: nil, upstreamStatus: nil, pollAt: at(due, wait, desk)), due)
+            return await goesOn(due, percent: nil, status: nil, pollAt: at(due, wait, desk))
         }
     }
 
@@ -83,9 +131,11 @@ package struct Poller: Duty {
 
     private func tell(_ event: SlotEvent, _ due: DueSlot, persistently: Bool = false) async -> Outcome {
         switch await shop.record(event, due.reference, persistently: persistently) {
-        case .changed: Outcome(event)
-        case .stale: .stale
-        case .failed: .postponed
+        case .changed: return Outcome(event)
+        case .stale: return .stale
+        case .failed:
+            agenda.set(due.key, at: shop.clock.now() + .seconds(1))
+            return .postponed
         }
     }
 
@@ -96,6 +146,17 @@ package struct Poller: Duty {
         return now
             + shop.settings.pace.nextLook(
                 elapsed: elapsed, asked: asked, calledBack: desk.callsBack, random: &random)
+    }
+
+    /// A job that runs on: a row where there is news for the customer, or none was written for long.
+    private func goesOn(_ due: DueSlot, percent: Int?, status: String?, pollAt: Instant) async -> Outcome {
+        let slot = due.slot
+        let isNews = min(99, percent ?? 0) > slot.progress || (status ?? slot.upstreamStatus) != slot.upstreamStatus
+        if !isNews, let checkedAt = slot.checkedAt, shop.clock.now() - checkedAt < Self.longestSilence {
+            agenda.set(due.key, at: pollAt)
+            return .progressed
+        }
+        return await tell(.progressed(percent: percent, upstreamStatus: status, pollAt: pollAt), due)
     }
 
     private func next(_ due: DueSlot, until: Instant) async -> Outcome {

@@ -171,11 +171,11 @@ extension ProviderBoard.State {
 extension ProviderBoard {
     /// Takes one call for a look; nil if it may go, else when one may.
     package func takeLook(_ provider: ProviderID, at now: Instant) -> Instant? {
-        var until: Instant?
-        change(provider) { standing in
-            until = standing.gate.obstacle(at: now)
-            if until == nil { standing.gate.take(at: now) }
+        state.withLock { state in
+            guard state.standings[provider] != nil else { return nil }
+            if let until = state.standings[provider]?.gate.obstacle(at: now) { return until }
+            state.standings[provider]?.gate.take(at: now)
+            return nil
         }
-        return until
     }
 }

@@ -88,6 +88,7 @@ package final class Work: Sendable {
     /// Called for every task a commit has changed, on the writer's queue: only rings.
     private func observe(_ task: GenerationTask) {
         if shop.board.observe(task) { dispatcher.alarm.ring() }
+        looks.observe(task)
         var isUnfinished = false
         for slot in task.slots {
             guard !slot.state.isFinal else { continue }

@@ -13,10 +13,23 @@ extension SQLiteStore {
             try database.snapshot { try database.queued(limit: limit, after: last, now: now) }
         }
         if let served { lastServed.withLock { $0 = served } }
-        return found.compactMap { place in
-            guard let task = place.task(in: cache), task.slots[place.slot].state == .queued else { return nil }
-            return DueSlot(task: task, index: place.slot)
+        return try await slots(at: found) { $0 == .queued }
+    }
+
+    /// The slots at `places` that are still in such a state: from memory, where nearly all of what is unfinished is,
+    /// and the others from rows.
+    private func slots(
+        at places: [Place], _ isWanted: (TaskState) -> Bool
+    ) async throws(StoreError) -> [DueSlot] {
+        var slots: [DueSlot] = []
+        slots.reserveCapacity(places.count)
+        for place in places {
+            guard let task = try await task(place.task), task.slots.indices.contains(place.slot),
+                isWanted(task.slots[place.slot].state)
+            else { continue }
+            slots.append(DueSlot(task: task, index: place.slot))
         }
+        return slots
     }
 
     package func due(
@@ -25,10 +38,7 @@ extension SQLiteStore {
         let found = try await readers.read { database in
             try database.snapshot { try database.due(states, limit: limit, now: now) }
         }
-        return found.compactMap { place in
-            guard let task = place.task(in: cache), states.contains(task.slots[place.slot].state) else { return nil }
-            return DueSlot(task: task, index: place.slot)
-        }
+        return try await slots(at: found, states.contains)
     }
 
     package func orphans(before boot: Int64, limit: Int) async throws(StoreError) -> [DueSlot] {
@@ -44,13 +54,10 @@ extension SQLiteStore {
                         $0.bind(boot)
                         $0.bind(limit)
                     }
-                ) { row in try database.place(&row) }
+                ) { row in Place(task: try row.id(), slot: row.int()) }
             }
         }
-        return found.compactMap { place in
-            guard let task = place.task(in: cache), task.slots[place.slot].state == .submitting else { return nil }
-            return DueSlot(task: task, index: place.slot)
-        }
+        return try await slots(at: found) { $0 == .submitting }
     }
 
     package func overdue(limit: Int, now: Instant) async throws(StoreError) -> [GenerationTask] {
@@ -89,10 +96,10 @@ extension SQLiteStore {
                        AND slots.task = attempts.task AND slots.slot = attempts.slot
                  WHERE attempts.token = ?
                 """, { $0.bind(token) }
-            ) { row in try database.place(&row) }
+            ) { row in Place(task: try row.id(), slot: row.int()) }
         }
-        guard let place, let task = place.task(in: cache) else { return nil }
-        return DueSlot(task: task, index: place.slot)
+        guard let place else { return nil }
+        return try await slots(at: [place]) { _ in true }.first
     }
 
     package func nextDue() async throws(StoreError) -> Instant? {
@@ -102,16 +109,10 @@ extension SQLiteStore {
     package func queuePosition(of task: GenerationTask) -> Int? { queueOrder.position(of: task) }
 }
 
-/// A slot that was found, with its task as the reader saw it.
-struct Place: Sendable {
-    let read: GenerationTask
+/// A slot that was found.
+private struct Place: Sendable {
+    let task: TaskID
     let slot: Int
-
-    /// The newest there is: what the writer published since is newer than what a reader saw.
-    func task(in cache: StatusCache) -> GenerationTask? {
-        let task = cache[read.id]?.task ?? read
-        return task.slots.indices.contains(slot) ? task : nil
-    }
 }
 
 extension Database {
@@ -123,7 +124,7 @@ extension Database {
     fileprivate func queued(
         limit: Int, after last: AccountID?, now: Instant
     ) throws -> (places: [Place], served: AccountID?) {
-        var chosen: [(task: TaskID, slot: Int)] = []
+        var chosen: [Place] = []
         var served: AccountID?
         for rank in [GenerationRequest.Priority.normal.rank, GenerationRequest.Priority.low.rank] {
             let accounts = try waitingAccounts(rank: rank, after: last)
@@ -139,7 +140,7 @@ extension Database {
                 lines.removeAll { $0.1.isEmpty }
             }
         }
-        return (try chosen.compactMap { try place(task: $0.task, slot: $0.slot) }, served)
+        return (chosen, served)
     }
 
     /// Accounts with anything queued, by a loose scan: one probe of the index each (sqlite.org has no skip scan for
@@ -174,7 +175,7 @@ extension Database {
 
     private func line(
         of account: AccountID, rank: Int, limit: Int, now: Instant
-    ) throws -> [(task: TaskID, slot: Int)] {
+    ) throws -> [Place] {
         try all(
             """
             SELECT task, slot FROM slots
@@ -187,7 +188,7 @@ extension Database {
                 $0.bind(now)
                 $0.bind(limit)
             }
-        ) { row in (task: try row.id(), slot: row.int()) }
+        ) { row in Place(task: try row.id(), slot: row.int()) }
     }
 
     fileprivate func due(_ states: Set<TaskState>, limit: Int, now: Instant) throws -> [Place] {
@@ -200,7 +201,7 @@ extension Database {
                     $0.bind(now)
                     $0.bind(limit)
                 }
-            ) { row in (dueAt: row.integer(), place: try place(&row)) }
+            ) { row in (dueAt: row.integer(), place: Place(task: try row.id(), slot: row.int())) }
         }
         return found.sorted { $0.dueAt < $1.dueAt }.prefix(limit).map(\.place)
     }
@@ -245,15 +246,5 @@ extension Database {
             }
         }
         return moments.min().map(Instant.init(milliseconds:))
-    }
-
-    fileprivate func place(_ row: inout Row) throws -> Place {
-        let task = try row.id(GenerationTask.self)
-        guard let place = try place(task: task, slot: row.int()) else { throw StoreError.broken("a slot of no task") }
-        return place
-    }
-
-    private func place(task: TaskID, slot: Int) throws -> Place? {
-        try self.task(task).map { Place(read: $0, slot: slot) }
     }
 }

@@ -1,0 +1,100 @@
+import Domain
+import Synchronization
+
+/// When each running job is to be looked at next. Rows say so too, but only as of the last look that told anything new:
+/// a look that does not is worth no commit. After a restart the rows are enough; whoever is looked at too early then is
+/// only asked once more.
+package final class Agenda: Sendable {
+    fileprivate struct Entry {
+        let moment: Instant
+        let key: SlotKey
+    }
+
+    fileprivate struct State {
+        /// A binary heap, earliest first. Entries that `moments` no longer says are passed over when they come up.
+        var heap: [Entry] = []
+        var moments: [SlotKey: Instant] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    package init() {}
+
+    /// Where it would otherwise wake for each job, it wakes for all of a sixtieth of a second.
+    private static let grain: Int64 = 16
+
+    /// `key` is due at `moment`, and at no other.
+    package func set(_ key: SlotKey, at moment: Instant) {
+        state.withLock { state in
+            guard state.moments[key] != moment else { return }
+            state.moments[key] = moment
+            state.push(Entry(moment: moment, key: key))
+            state.shrink()
+        }
+    }
+
+    package func remove(_ key: SlotKey) {
+        state.withLock { _ = $0.moments.removeValue(forKey: key) }
+    }
+
+    package func knows(_ key: SlotKey) -> Bool { state.withLock { $0.moments[key] != nil } }
+
+    /// Those that are due, earliest first; they are on the agenda no longer.
+    package func take(_ limit: Int, at now: Instant) -> [SlotKey] {
+        state.withLock { state in
+            var keys: [SlotKey] = []
+            while keys.count < limit, let first = state.heap.first, first.moment <= now {
+                state.pop()
+                guard state.moments[first.key] == first.moment else { continue }
+                state.moments[first.key] = nil
+                keys.append(first.key)
+            }
+            return keys
+        }
+    }
+
+    /// When to wake for the next, a little later than it is due, so that others come along.
+    package var next: Instant? {
+        state.withLock { state in
+            while let first = state.heap.first, state.moments[first.key] != first.moment { state.pop() }
+            return state.heap.first.map {
+                Instant(milliseconds: ($0.moment.milliseconds + Self.grain - 1) / Self.grain * Self.grain)
+            }
+        }
+    }
+}
+
+extension Agenda.State {
+    fileprivate mutating func push(_ entry: Agenda.Entry) {
+        heap.append(entry)
+        var index = heap.count - 1
+        while index > 0, heap[index].moment < heap[(index - 1) / 2].moment {
+            heap.swapAt(index, (index - 1) / 2)
+            index = (index - 1) / 2
+        }
+    }
+
+    fileprivate mutating func pop() {
+        guard let last = heap.popLast(), !heap.isEmpty else { return }
+        heap[0] = last
+        var index = 0
+        while true {
+            var least = index
+            for child in [2 * index + 1, 2 * index + 2]
+            where child < heap.count && heap[child].moment < heap[least].moment {
+                least = child
+            }
+            if least == index { return }
+            heap.swapAt(index, least)
+            index = least
+        }
+    }
+
+    /// Entries that were overtaken do not pile up: there are never many more than jobs.
+    fileprivate mutating func shrink() {
+        guard heap.count > 64, heap.count > 4 * moments.count else { return }
+        let current = heap.filter { moments[$0.key] == $0.moment }
+        heap = []
+        for entry in current { push(entry) }
+    }
+}
