@@ -162,7 +162,10 @@ def hasty(gateway):
 
 
 def too_many_tasks(gateway):
-    return gateway.post(SUBMIT, json=BODY, key=account(gateway, concurrent_tasks=0)[1])
+    _, own = account(gateway, concurrent_tasks=1)
+    hanging = BODY | {"metadata": {"sandbox": "hang"}, "cancel_after": 30}
+    assert gateway.post(SUBMIT, json=hanging, key=own).status_code == 200
+    return gateway.post(SUBMIT, json=BODY, key=own)
 
 
 def too_many_waiting(gateway):
