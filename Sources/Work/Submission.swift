@@ -46,9 +46,15 @@ struct Submission: Sendable {
             token: shop.token(task.id, due.index, due.slot.tries + 1), boot: shop.boot,
             beganAt: now)
         let job = Job(task: task, slot: due.slot, attempt: attempt)
-        guard case .changed = await shop.record(.began(attempt), due.reference) else {
+        switch await shop.record(.began(attempt), due.reference) {
+        case .changed: break
+        case .stale:
             shop.board.release(due.key)
             return .stale
+        case .failed:
+            // The store cannot write: the slot is as due as it was, and must not be tried again at once for ever.
+            shop.board.release(due.key)
+            return .postponed
         }
         shop.board.confirm(due.key)
         // Committing may have taken long, or the process may have been stopped: whoever is out of time is not bought
