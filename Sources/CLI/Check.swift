@@ -38,7 +38,7 @@ enum Check {
                 let value = setting.value + String(repeating: " ", count: max(0, values - setting.value.count))
                 Terminal.print("\(key)  \(value)  # \(setting.origin)")
             }
-            for warning in configuration.warnings { Terminal.complain("note: \(warning)") }
+            for warning in configuration.warnings + Gateway.libraryNotes { Terminal.complain("note: \(warning)") }
         }
         return .done
     }

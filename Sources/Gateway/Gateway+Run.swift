@@ -43,6 +43,7 @@ extension Gateway {
                     "copy_before": .text(house.store.upgrade.copy ?? "none"),
                 ])
         }
+        for note in libraryNotes { log(.info, "library", ["note": .text(note)]) }
         for warning in configuration.warnings { log(.warning, "configuration", ["note": .text(warning)]) }
         do {
             let welcome = try await house.open()

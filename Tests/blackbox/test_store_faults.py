@@ -141,3 +141,17 @@ def test_fault_57_a_schema_this_program_does_not_know_is_refused_untouched(stopp
     assert "schema" in refused.stderr or "migration" in refused.stderr, refused.stderr
     assert why in refused.stderr
     assert path.read_bytes() == before
+
+
+def test_check_says_when_this_sqlite_has_the_wal_reset_bug(stopped):
+    stopped.start()
+    found = stopped.get("/healthz", key=None).json()["store"]["sqlite"]
+    answer = stopped.cli("check")
+    assert ("WAL-reset bug" in answer.stderr) == has_wal_reset_bug(found), answer.stderr
+
+
+def has_wal_reset_bug(found: str) -> bool:
+    """By what SQLite's release notes say, and not by what the gateway says of itself."""
+    version = tuple(map(int, found.split(".")))
+    mended = (3, 44, 6) <= version < (3, 45) or (3, 50, 7) <= version < (3, 51) or version >= (3, 51, 3)
+    return version >= (3, 7) and not mended
