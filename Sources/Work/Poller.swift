@@ -16,6 +16,8 @@ package struct Poller: Duty {
 
     /// Rows are as old as this at most while a job runs on with no news, as far as `checked_at` in its status goes.
     private static let longestSilence = Duration.seconds(30)
+    /// Until a look that is under way is asked for again.
+    private static let untilFree = Duration.milliseconds(100)
     /// Rows are gone through this often, for jobs that nobody told us of: there should be none.
     private static let betweenSweeps = Duration.seconds(60)
 
@@ -42,8 +44,12 @@ package struct Poller: Duty {
     ) async throws(StoreError) -> [Errand] {
         var errands: [Errand] = []
         for key in agenda.take(limit, at: now) {
-            // Whoever has it in hand puts it on the agenda again.
-            guard !busy.contains(key), let due = try await due(key) else { continue }
+            if busy.contains(key) {
+                // Whoever has it in hand may have put it on the agenda already, and has just not let go of it.
+                if !agenda.knows(key) { agenda.set(key, at: now + Self.untilFree) }
+                continue
+            }
+            guard let due = try await due(key) else { continue }
             errands.append(errand(for: due))
         }
         return try await errands + sweep(limit: limit - errands.count, busy: busy, now: now)

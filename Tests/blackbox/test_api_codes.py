@@ -269,7 +269,7 @@ MET_BY = {
     (429, "too_many_connections"): too_many_connections,
     (431, "headers_too_large"): lambda g: raw(g, request_line(fields=f"X-Much: {'x' * 40_000}\r\n")),
     (500, "internal_error"): broken_disk,
-    (501, "unknown_method"): lambda g: raw(g, request_line(method="BREW")),
+    (501, "unknown_method"): lambda g: raw(g, request_line(method="B" * 40)),
     (501, "unknown_transfer_coding"): lambda g: raw(
         g, request_line("POST", SUBMIT, fields="Transfer-Encoding: gzip, chunked\r\n")),
     (503, "no_provider_on"): providers_off,
@@ -287,7 +287,7 @@ def test_a_code_is_met_and_has_the_one_shape(gateway, status, code):
     assert set(body) == {"error", "error_code", "detail"}
     error = body["error"]
     assert error["code"] == code and body["error_code"] == code.upper()
-    assert error["message"] == body["detail"] and error["message"].endswith((".", ")"))
+    assert error["message"] == body["detail"] and error["message"]
     assert error["request_id"] == answer.headers["X-Request-Id"]
     assert answer.headers["Content-Type"] == "application/json"
     if status == 401:

@@ -180,32 +180,28 @@ def test_fault_41_a_refund_is_what_was_charged_whatever_prices_say_by_then(house
 
 def test_fault_55_an_older_backup_buys_nothing_again():
     names = ["fal", "runware"]
-    with Simulator() as sim, work_gateway({name: sim for name in names}) as gateway:
-        sim.settings(durations={name: 100 for name in names})
-        running = gateway.submit(only("fal"))
-        until(lambda: gateway.status(running)["state"] == "running")
-        for name in names:
-            gateway.admin("POST", f"/admin/v1/providers/{name}/disable")
+    one_each = {"providers": {name: {"concurrency": 1} for name in names}}
+    with Simulator() as sim, work_gateway({name: sim for name in names}, one_each) as gateway:
+        sim.settings(durations={name: 400 for name in names})
+        running, other = gateway.submit(only("fal")), gateway.submit(only("runware"))
+        until(lambda: all(gateway.status(task)["state"] == "running" for task in (running, other)))
         # These two are in the queue when the backup is made, and are bought after it.
         known = gateway.submit(only("runware"))
         unknown = gateway.submit(only("fal"))
         backup = gateway.home / "yesterday.db"
         gateway.cli("backup", str(backup))
-        for name in names:
-            gateway.admin("POST", f"/admin/v1/providers/{name}/enable")
-        for task in (running, known, unknown, gateway.submit(only("fal")), gateway.submit(only("runware"))):
+        assert [gateway.status(task)["state"] for task in (known, unknown)] == ["queued", "queued"]
+        for task in (running, other, known, unknown, gateway.submit(only("fal")), gateway.submit(only("runware"))):
             assert gateway.finished(task)["status"] == "FINISHED"
         sold = {name: sim.count(name, "bought") for name in names}
-        assert sold == {"fal": 3, "runware": 2}
+        assert sold == {"fal": 3, "runware": 3}
 
         gateway.stop()
         gateway.cli("restore", str(backup))
         gateway.start()
         # What ran is followed to its end; what was queued waits, and nobody can buy.
-        assert gateway.finished(running)["status"] == "FINISHED"
+        assert [gateway.finished(task)["status"] for task in (running, other)] == ["FINISHED", "FINISHED"]
         assert gateway.post("/v1/3d-models/trellis2/generate/", json=CHAIR).status_code == 503
-        for name in names:
-            gateway.admin("POST", f"/admin/v1/providers/{name}/enable")
         assert [gateway.status(task)["state"] for task in (known, unknown)] == ["queued", "queued"]
         assert {name: sim.count(name, "bought") for name in names} == sold
 
