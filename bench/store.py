@@ -67,7 +67,7 @@ def program(*words: str) -> str:
 
 def over_http(seconds: float) -> tuple[float, float]:
     """Submits a second and the 99th percentile in milliseconds."""
-    with Gateway(config=CONFIG, credits=10**12, log_level="error") as gateway:
+    with Gateway(config=CONFIG, credits=10**12, log_level="info") as gateway:
         script = gateway.home / "submit.lua"
         script.write_text(
             f'SEED = "{gateway.pid}"\nwrk.headers["Content-Type"] = "application/json"\n'

@@ -17,8 +17,8 @@ from store_tools import IDLE, ids, sound, strace, submit, wal, wrong_in
 
 @pytest.fixture
 def idle():
-    """No chatter in the log: it is a file too, and shares the limits that are set here."""
-    with Gateway(config=IDLE, log_level="error") as gateway:
+    """Little chatter in the log: it is a file too, and shares the limits that are set here."""
+    with Gateway(config=IDLE, log_level="info") as gateway:
         submit(gateway)
         yield gateway
 
@@ -47,7 +47,7 @@ def test_fault_48_nobody_is_answered_before_the_sync_and_many_share_one(idle):
 
 @pytest.mark.parametrize("call", ["fdatasync", "pwrite64"])
 def test_fault_49_a_disk_error_acknowledges_nothing_and_a_restart_knows(call):
-    with Gateway(config=IDLE, log_level="error") as g:
+    with Gateway(config=IDLE, log_level="info") as g:
         acknowledged = {submit(g, f"before-{number}").json()["task_id"] for number in range(5)}
         inject = ["-e", f"trace={call}", "-e", f"inject={call}:error=EIO", "-P", str(g.data / "gateway.db-wal")]
         with strace(g, *inject):

@@ -36,7 +36,7 @@ def test_fault_47_nothing_acknowledged_is_lost_at_a_power_cut(shim, tmp_path, ac
     data = home / "data"
     preload = {"LD_PRELOAD": str(shim), "PC_DIR": str(data), "PC_DURABLE": str(durable)}
     acknowledged: set[str] = set()
-    with Gateway(config=IDLE, data=data, env=preload, log_level="warning") as g:
+    with Gateway(config=IDLE, data=data, env=preload, log_level="info") as g:
 
         def client() -> None:
             with httpx.Client(trust_env=False, timeout=30) as http:
