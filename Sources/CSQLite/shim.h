@@ -23,3 +23,12 @@ static inline unsigned int trellis_file_system(const char *path) {
 static inline int trellis_without_memory_statistics(void) {
     return sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 }
+/// errno of the last failed system call on the database file, or on its write-ahead log. `sqlite3_system_errno` does not
+/// have it when a COMMIT failed: then only the file itself knows (sqlite.org/c3ref/c_fcntl_begin_atomic_write.html).
+static inline int trellis_file_errno(sqlite3 *database, int of_log) {
+    sqlite3_file *file = 0;
+    int error = 0;
+    int which = of_log ? SQLITE_FCNTL_JOURNAL_POINTER : SQLITE_FCNTL_FILE_POINTER;
+    if (sqlite3_file_control(database, "main", which, &file) != SQLITE_OK || !file || !file->pMethods) return 0;
+    return file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &error) == SQLITE_OK ? error : 0;
+}
