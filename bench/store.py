@@ -33,7 +33,7 @@ CONNECTIONS = 64
 # Work is accepted and stays queued, so that what is measured is the submit alone.
 CONFIG = {
     "limits": {"requests_per_minute": 100_000_000, "concurrent_tasks": 10_000_000},
-    "providers": {"sandbox": {"duration": 3600, "concurrency": 1}},
+    "providers": {"sandbox": {"duration": 600, "concurrency": 1}},
 }
 # A key of its own for every request, as clients that may retry send.
 SCRIPT = """
