@@ -11,7 +11,7 @@ import CSQLite
 import Store
 
 // Before the first connection, for both sides: as the store does it.
-_ = trellis_without_memory_statistics()
+_ = trellis_configure()
 let arguments = Arguments(CommandLine.arguments.dropFirst())
 switch arguments.subject {
 case "submit": try await SubmitBench(arguments).run()
