@@ -9,7 +9,7 @@ SWIFT := swift
 PACKAGES := clang libsqlite3-dev libcurl4-openssl-dev libssl-dev libpng-dev libturbojpeg0-dev libwebp-dev pkg-config
 TOOLS := python3 python3-venv curl
 # What tests hold the gateway against, beside what pip brings.
-WITNESSES := nginx-light nodejs openssl wrk slowhttptest
+WITNESSES := nginx-light nodejs openssl wrk slowhttptest strace
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 SOURCES := Sources Tests Package.swift config migrations $(wildcard bench examples)

@@ -33,7 +33,7 @@ CONNECTIONS = 64
 # Work is accepted and stays queued, so that what is measured is the submit alone.
 CONFIG = {
     "limits": {"requests_per_minute": 100_000_000, "concurrent_tasks": 10_000_000},
-    "providers": {"sandbox": {"duration": 3600, "concurrency": 1}},
+    "providers": {"sandbox": {"duration": 600, "concurrency": 1}},
 }
 # A key of its own for every request, as clients that may retry send.
 SCRIPT = """
@@ -67,7 +67,7 @@ def program(*words: str) -> str:
 
 def over_http(seconds: float) -> tuple[float, float]:
     """Submits a second and the 99th percentile in milliseconds."""
-    with Gateway(config=CONFIG, credits=10**12, log_level="error") as gateway:
+    with Gateway(config=CONFIG, credits=10**12, log_level="info") as gateway:
         script = gateway.home / "submit.lua"
         script.write_text(
             f'SEED = "{gateway.pid}"\nwrk.headers["Content-Type"] = "application/json"\n'
@@ -125,8 +125,8 @@ def claims(options, verdict: Verdict) -> None:
     print(text, end="")
     rows = [list(map(float, line.split())) for line in text.splitlines() if re.match(r"\s+\d+\s", line)]
     for column, name in enumerate(["queued", "due", "overdue", "next due"], start=1):
-        # Below 5 µs it is the clock that is measured.
-        growth = max(rows[-1][column], 5) / max(rows[0][column], 5)
+        # A look goes to a reader's thread and back, which takes 10 to 30 µs by itself: below that the scheduler is measured.
+        growth = max(rows[-1][column], 30) / max(rows[0][column], 30)
         verdict(f"{name}, {rows[-1][0]:.0f} finished over {rows[0][0]:.0f}", growth, growth <= 1.5, "at most 1.5")
 
 

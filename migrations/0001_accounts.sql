@@ -1,7 +1,13 @@
--- Customers and their keys. Ids are 16-byte UUIDs (version 7, so in order of time); moments are milliseconds
--- since 1970 UTC. Every table is STRICT: a number too large for an integer is an error and never a float.
+-- Customers and their keys.
+--
+-- What a table is about is said inside it, so that `.schema` of a database says it too. Every table is STRICT: a number
+-- too large for an integer is an error and never a float.
 
 CREATE TABLE accounts (
+    -- A customer: somebody whose credits are counted (ledger_accounts) and who owns tasks.
+    --
+    -- Here and in every table: `id` is what the outside knows, a 16-byte UUID (version 7, so in order of time);
+    -- `number` only keeps rows in the order they came; moments (`..._at`) are milliseconds since 1970 UTC.
     number              INTEGER PRIMARY KEY,
     id                  BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
     name                TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 200),
@@ -16,8 +22,9 @@ CREATE TABLE accounts (
     open_tasks          INTEGER NOT NULL DEFAULT 0 CHECK (open_tasks >= 0)
 ) STRICT;
 
--- Only the SHA-256 of a key is here: with 178 random bits in each, a slow hash would add nothing.
 CREATE TABLE api_keys (
+    -- What a customer shows to be let in. Only the SHA-256 of it is here: with 178 random bits in each, a slow hash would
+    -- add nothing.
     number       INTEGER PRIMARY KEY,
     id           BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
     account      BLOB NOT NULL REFERENCES accounts (id),

@@ -1,26 +1,33 @@
--- Paid work. A task has a slot for each result asked for, a slot has attempts at providers, and whatever was
--- made is an asset. Money follows the state of slots: see the ledger.
+-- Paid work.
 
 CREATE TABLE tasks (
+    -- What a customer asked for. It has a slot for each result asked for; a slot has attempts at providers; what was
+    -- made is an asset. Money follows the state of slots: see postings.
     number          INTEGER PRIMARY KEY,
     id              BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
     account         BLOB NOT NULL REFERENCES accounts (id),
+    -- The API key it was asked for with: its spend cap is counted down, and up again by refunds.
     key             BLOB NOT NULL REFERENCES api_keys (id),
     -- The most advanced unfinished slot's while any works, then finished if any is.
     state           TEXT NOT NULL CHECK (state IN
                         ('queued', 'submitting', 'unknown', 'running', 'fetching',
                          'finished', 'failed', 'canceled', 'expired')),
     progress        INTEGER NOT NULL CHECK (progress BETWEEN 0 AND 100),
+    -- What was asked for, as JSON, and what was made of it where a provider cannot do just that.
     request         TEXT NOT NULL,
     adjustments     TEXT,
     created_at      INTEGER NOT NULL,
-    deadline        INTEGER NOT NULL,
+    -- Whatever has not ended by then expires, and is refunded; also if no provider has begun it by `start_by`.
+    deadline        INTEGER NOT NULL CHECK (deadline >= created_at),
     start_by        INTEGER,
     started_at      INTEGER,
+    -- When it ended, well or not.
     finished_at     INTEGER,
+    -- When its files go.
     expires_at      INTEGER,
     failure_code    TEXT,
     failure_message TEXT,
+    -- What came of sending the result to the customer's own address, if it gave one.
     upload_outcome  TEXT,
     -- Rises with every visible change.
     version         INTEGER NOT NULL CHECK (version > 0),
@@ -56,8 +63,8 @@ CREATE TRIGGER tasks_stay_until_ended BEFORE DELETE ON tasks WHEN OLD.finished_a
     SELECT RAISE(ABORT, 'an unfinished task cannot be removed: there is money held for it');
 END;
 
--- The arrows between a slot's states, the same as in docs/states.md. Whatever is not here is refused.
 CREATE TABLE arrows (
+    -- The arrows between a slot's states. Whatever is not here is refused.
     state TEXT NOT NULL,
     next  TEXT NOT NULL,
     PRIMARY KEY (state, next)
@@ -74,8 +81,11 @@ INSERT INTO arrows (state, next) VALUES
     ('fetching', 'finished'), ('fetching', 'queued'), ('fetching', 'failed'), ('fetching', 'expired');
 
 CREATE TABLE slots (
+    -- One result of a task, and the unit that is paid for. While it is queued, submitting, unknown, running or fetching
+    -- its credits are held; finished, they are settled; failed, canceled or expired, they are refunded.
     task              BLOB NOT NULL REFERENCES tasks (id),
     slot              INTEGER NOT NULL CHECK (slot BETWEEN 0 AND 15),
+    -- The task's, once more: the queue is served account by account.
     account           BLOB NOT NULL,
     -- 0 goes before 1.
     priority          INTEGER NOT NULL CHECK (priority IN (0, 1)),
@@ -85,13 +95,15 @@ CREATE TABLE slots (
     -- When the next step is due.
     due_at            INTEGER,
     seed              INTEGER NOT NULL,
-    -- What is held for it; its postings name task, slot and item.
+    -- What it costs, fixed at submit: a hold of each amount, unless it is 0, is written with this row (postings name
+    -- task, slot and item). NULL: no thumbnail was asked for.
     model_credits     INTEGER NOT NULL CHECK (model_credits BETWEEN 0 AND 9007199254740991),
     thumbnail_credits INTEGER CHECK (thumbnail_credits BETWEEN 0 AND 9007199254740991),
     progress          INTEGER NOT NULL DEFAULT 0 CHECK (progress BETWEEN 0 AND 100),
     tries             INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
+    -- JSON list of those that are not asked again for it.
     spent_providers   TEXT,
-    second_chances    INTEGER NOT NULL DEFAULT 0,
+    second_chances    INTEGER NOT NULL DEFAULT 0 CHECK (second_chances >= 0),
     -- Times in a row that its result was taken in hand and nothing more was heard: crashes.
     handlings         INTEGER NOT NULL DEFAULT 0 CHECK (handlings >= 0),
     -- The latest try.
@@ -125,15 +137,17 @@ CREATE INDEX slots_unknown ON slots (due_at) WHERE state = 'unknown';
 CREATE INDEX slots_running ON slots (due_at) WHERE state = 'running';
 CREATE INDEX slots_fetching ON slots (due_at) WHERE state = 'fetching';
 
--- One try at one provider: here before the first byte is sent.
 CREATE TABLE attempts (
+    -- One try at one provider, which may cost the operator real money: here before the first byte is sent.
     number            INTEGER PRIMARY KEY,
     id                BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
     task              BLOB NOT NULL,
     slot              INTEGER NOT NULL,
     try               INTEGER NOT NULL CHECK (try > 0),
     provider          TEXT NOT NULL,
+    -- What a provider's callback must bring.
     token             TEXT NOT NULL UNIQUE,
+    -- Which start of the gateway made it (meta, `boot`): one of an earlier start is an orphan, and is cleared up.
     boot              INTEGER NOT NULL,
     began_at          INTEGER NOT NULL,
     accepted_at       INTEGER,
@@ -150,8 +164,8 @@ CREATE TABLE attempts (
     CHECK (ended_at IS NULL OR outcome IS NOT NULL)
 ) STRICT;
 
--- The picture of a task that keeps one. `removed_at`: the file has gone, the story stays.
 CREATE TABLE inputs (
+    -- The picture of a task that keeps one, by the name of its file. `removed_at`: the file has gone, the story stays.
     task       BLOB PRIMARY KEY REFERENCES tasks (id),
     sha256     TEXT NOT NULL CHECK (length(sha256) > 0),
     bytes      INTEGER NOT NULL CHECK (bytes >= 0),
@@ -161,6 +175,7 @@ CREATE TABLE inputs (
 CREATE INDEX inputs_by_file ON inputs (sha256) WHERE removed_at IS NULL;
 
 CREATE TABLE assets (
+    -- What was made: a file kept here, or an address at the provider.
     task         BLOB NOT NULL,
     slot         INTEGER NOT NULL,
     kind         TEXT NOT NULL CHECK (kind IN ('model', 'thumbnail')),
@@ -179,13 +194,15 @@ CREATE INDEX assets_by_file ON assets (sha256) WHERE sha256 IS NOT NULL AND remo
 -- For the janitor: ended tasks whose files have not been let go yet.
 CREATE INDEX tasks_by_expiry ON tasks (expires_at) WHERE expires_at IS NOT NULL;
 
--- A repeated request is found here and answered with the first one's answer. The row commits with the hold, so
--- one exists if and only if the other does.
 CREATE TABLE idempotency (
+    -- A repeated request is found here and answered with the first one's answer, and nothing is charged again. The row
+    -- commits with the task and its holds, so one exists if and only if the others do. No foreign key to the task: the
+    -- two are kept for different times.
     number      INTEGER PRIMARY KEY,
     account     BLOB NOT NULL REFERENCES accounts (id),
     endpoint    TEXT NOT NULL,
     key         TEXT NOT NULL CHECK (length(key) BETWEEN 1 AND 255),
+    -- Of what was asked: the same key with something else is refused.
     fingerprint BLOB NOT NULL CHECK (length(fingerprint) = 32),
     task        BLOB NOT NULL CHECK (length(task) = 16),
     answer      BLOB NOT NULL,

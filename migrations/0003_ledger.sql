@@ -1,40 +1,48 @@
--- The money. Credits are whole numbers. They are always in exactly one of these places:
---
---   issuer    where they come from; minus all that was ever granted, so it alone may be below zero
---   wallet    a customer's, to spend
---   escrow    held for work under way
---   revenue   earned by work done
---
--- and move only by postings, each from one place to another, of five kinds:
---
---   grant     issuer -> wallet     credits bought or given; once per reference
---   hold      wallet -> escrow     at submit, one for each charge (task, slot, item)
---   settle    escrow -> revenue    the work was done          } exactly one of the two
---   refund    escrow -> wallet     it was not                 } for each hold, of its amount
---   adjust    issuer <-> wallet    by an operator, with a reason
---
--- So all balances together are zero, always. A posting is never changed and never removed; a mistake is mended
--- by a further posting. Tasks that a posting names may be long gone: hence no foreign key there.
+-- The money.
 
 CREATE TABLE ledger_accounts (
+    -- Credits are whole numbers. They are always in exactly one of these places:
+    --
+    --   issuer    where they come from; minus all that was ever granted, so it alone may be below zero
+    --   wallet    a customer's, to spend; each customer has one
+    --   escrow    held for work under way
+    --   revenue   earned by work done
+    --
+    -- and move only by postings, each from one place to another, so all balances together are zero, always. Nothing
+    -- writes a balance but the triggers of postings: a balance is what its postings come to.
     id       INTEGER PRIMARY KEY,
     kind     TEXT NOT NULL CHECK (kind IN ('issuer', 'escrow', 'revenue', 'wallet')),
     name     TEXT NOT NULL UNIQUE,
     owner    BLOB UNIQUE REFERENCES accounts (id),
+    -- 2^53 - 1: beyond it, JSON readers in many languages would round.
     balance  INTEGER NOT NULL DEFAULT 0 CHECK (balance BETWEEN -9007199254740991 AND 9007199254740991),
     -- How many postings it has had: its own running number.
-    postings INTEGER NOT NULL DEFAULT 0,
-    -- Of a wallet: its part of escrow, and of revenue.
+    postings INTEGER NOT NULL DEFAULT 0 CHECK (postings >= 0),
+    -- Of a wallet: its part of escrow, and of revenue. So balance + held + spent is what it was ever given.
     held     INTEGER NOT NULL DEFAULT 0 CHECK (held >= 0),
     spent    INTEGER NOT NULL DEFAULT 0 CHECK (spent >= 0),
-    CHECK (kind = 'issuer' OR balance >= 0),
+    -- Nobody spends what is not there; the issuer never gets back more than it gave.
+    CHECK (CASE kind WHEN 'issuer' THEN balance <= 0 ELSE balance >= 0 END),
+    CHECK (kind = 'wallet' OR (held = 0 AND spent = 0)),
     CHECK ((kind = 'wallet') = (owner IS NOT NULL)),
-    CHECK (kind = 'wallet' OR (id <= 3 AND name = kind))
+    CHECK (CASE kind WHEN 'wallet' THEN id > 3 ELSE id <= 3 AND name = kind END)
 ) STRICT;
 
-INSERT INTO ledger_accounts (id, kind, name) VALUES (1, 'issuer', 'issuer'), (2, 'escrow', 'escrow'), (3, 'revenue', 'revenue');
+INSERT INTO ledger_accounts (id, kind, name)
+VALUES (1, 'issuer', 'issuer'), (2, 'escrow', 'escrow'), (3, 'revenue', 'revenue');
 
 CREATE TABLE postings (
+    -- One movement of credits, of one of five kinds (1, 2 and 3 are the ids of issuer, escrow and revenue):
+    --
+    --   grant     issuer -> wallet     credits bought or given; once per reference
+    --   hold      wallet -> escrow     at submit, one for each charge (task, slot, item)
+    --   settle    escrow -> revenue    the work was done          } at most one of the two
+    --   refund    escrow -> wallet     it was not                 } for each hold, of its amount
+    --   adjust    issuer <-> wallet    by an operator, with a reason
+    --
+    -- A hold is resolved when its slot ends, in the same transaction. A posting is never changed and never removed; a
+    -- mistake is mended by a further posting. Tasks that a posting names may be long gone: hence no foreign key there.
+    --
     -- 1, 2, 3, ... without a gap.
     sequence      INTEGER PRIMARY KEY CHECK (sequence > 0),
     kind          TEXT NOT NULL CHECK (kind IN ('grant', 'hold', 'settle', 'refund', 'adjust')),
@@ -44,16 +52,18 @@ CREATE TABLE postings (
     wallet        INTEGER NOT NULL REFERENCES ledger_accounts (id),
     amount        INTEGER NOT NULL CHECK (amount BETWEEN 1 AND 9007199254740991),
     task          BLOB CHECK (length(task) = 16),
-    slot          INTEGER,
+    slot          INTEGER CHECK (slot BETWEEN 0 AND 15),
     item          TEXT CHECK (item IN ('model', 'thumbnail')),
+    -- Of a grant: what it was bought with. Of an adjust: why.
     reference     TEXT,
     at            INTEGER NOT NULL,
     -- Both accounts' running number and balance once this posting is in.
-    from_sequence INTEGER NOT NULL,
+    from_sequence INTEGER NOT NULL CHECK (from_sequence > 0),
     from_balance  INTEGER NOT NULL,
-    to_sequence   INTEGER NOT NULL,
+    to_sequence   INTEGER NOT NULL CHECK (to_sequence > 0),
     to_balance    INTEGER NOT NULL,
-    -- SHA-256 of the hash before and of this row as text (docs/ledger.md): nothing earlier can change unseen.
+    -- SHA-256 of the hash before (of the first: 32 zero bytes) and of this row as a JSON array (docs/ledger.md), so that
+    -- nothing earlier can change unseen.
     hash          BLOB NOT NULL CHECK (length(hash) = 32),
     CHECK (CASE kind
         WHEN 'grant'  THEN from_account = 1 AND to_account = wallet
@@ -63,7 +73,8 @@ CREATE TABLE postings (
         WHEN 'adjust' THEN (from_account = 1 AND to_account = wallet) OR (from_account = wallet AND to_account = 1)
     END),
     CHECK (wallet > 3),
-    CHECK ((kind IN ('hold', 'settle', 'refund')) = (task IS NOT NULL AND slot IS NOT NULL AND item IS NOT NULL)),
+    CHECK ((kind IN ('hold', 'settle', 'refund')) = (task IS NOT NULL)),
+    CHECK ((task IS NULL) = (slot IS NULL) AND (task IS NULL) = (item IS NULL)),
     CHECK ((kind IN ('grant', 'adjust')) = (reference IS NOT NULL))
 ) STRICT;
 
@@ -77,8 +88,8 @@ CREATE UNIQUE INDEX postings_resolve_once ON postings (task, slot, item) WHERE k
 -- A reference credits once.
 CREATE UNIQUE INDEX postings_grant_once ON postings (wallet, reference) WHERE kind = 'grant';
 
--- INSERT OR REPLACE is an insert to SQLite; this also stops it, for a sequence that exists is not the next one.
 CREATE TRIGGER postings_continue BEFORE INSERT ON postings BEGIN
+    -- INSERT OR REPLACE is an insert to SQLite; this also stops it, for a sequence that exists is not the next one.
     SELECT RAISE(ABORT, 'ledger: not the next posting')
      WHERE NEW.sequence IS NOT (SELECT coalesce(max(sequence), 0) + 1 FROM postings);
     SELECT RAISE(ABORT, 'ledger: the paying account does not stand so')
@@ -97,6 +108,7 @@ CREATE TRIGGER postings_continue BEFORE INSERT ON postings BEGIN
 END;
 
 CREATE TRIGGER postings_move AFTER INSERT ON postings BEGIN
+    -- The only place where a balance changes.
     UPDATE ledger_accounts
        SET balance = balance - NEW.amount, postings = postings + 1,
            held = held + CASE NEW.kind WHEN 'hold' THEN NEW.amount ELSE 0 END
@@ -107,8 +119,8 @@ CREATE TRIGGER postings_move AFTER INSERT ON postings BEGIN
      WHERE id = NEW.to_account;
 END;
 
--- The wallet is on neither side of this one.
 CREATE TRIGGER postings_settle AFTER INSERT ON postings WHEN NEW.kind = 'settle' BEGIN
+    -- The wallet is on neither side of this one.
     UPDATE ledger_accounts SET held = held - NEW.amount, spent = spent + NEW.amount WHERE id = NEW.wallet;
 END;
 

@@ -2,6 +2,7 @@
 -- everyone who is to be told; sending is done from these rows, and survives anything.
 
 CREATE TABLE webhook_endpoints (
+    -- Where a customer wants to be told.
     number              INTEGER PRIMARY KEY,
     id                  BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
     account             BLOB NOT NULL REFERENCES accounts (id),
@@ -24,9 +25,9 @@ CREATE TABLE webhook_endpoints (
 
 CREATE INDEX webhook_endpoints_by_account ON webhook_endpoints (account, id) WHERE deleted_at IS NULL;
 
--- Signing secrets, sealed (AES-256-GCM). An endpoint's own, or with no endpoint the account's, for the
--- `webhook_url` of single tasks. The newest signs first; older ones too until they end.
 CREATE TABLE webhook_secrets (
+    -- Signing secrets, sealed (AES-256-GCM). An endpoint's own, or with no endpoint the account's, for the
+    -- `webhook_url` of single tasks. The newest signs first; older ones too until they end.
     number     INTEGER PRIMARY KEY,
     account    BLOB NOT NULL REFERENCES accounts (id),
     endpoint   BLOB REFERENCES webhook_endpoints (id),
@@ -39,6 +40,7 @@ CREATE TABLE webhook_secrets (
 CREATE INDEX webhook_secrets_by_owner ON webhook_secrets (account, endpoint);
 
 CREATE TABLE events (
+    -- What happened and is to be told, written by the transaction that made it true.
     number  INTEGER PRIMARY KEY,
     -- The `webhook-id`, for ever.
     id      BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
@@ -61,6 +63,7 @@ CREATE INDEX events_by_account ON events (account, at);
 CREATE INDEX events_by_age ON events (at);
 
 CREATE TABLE deliveries (
+    -- One event on its way to one place.
     number     INTEGER PRIMARY KEY,
     id         BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
     event      BLOB NOT NULL REFERENCES events (id),
@@ -90,6 +93,7 @@ CREATE INDEX deliveries_by_age ON deliveries (created_at) WHERE state = 'pending
 CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint, created_at) WHERE endpoint IS NOT NULL;
 
 CREATE TABLE delivery_attempts (
+    -- One try at a delivery, and what came back.
     number       INTEGER PRIMARY KEY,
     delivery     BLOB NOT NULL REFERENCES deliveries (id),
     try          INTEGER NOT NULL CHECK (try > 0),

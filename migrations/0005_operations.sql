@@ -1,16 +1,16 @@
 -- What the gateway and whoever runs it need to remember about itself.
 
--- `boot` (how often it was started, as an integer), `instance`, `reconcile` (why spending is stopped after a
--- restore), `verified` (a ledger head that was found good).
 CREATE TABLE meta (
+    -- `boot` (how often it was started, as an integer), `instance`, `reconcile` (why spending is stopped after a
+    -- restore), `verified` (a ledger head that was found good).
     name  TEXT PRIMARY KEY,
     value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 INSERT INTO meta (name, value) VALUES ('boot', 0);
 
--- What an operator or a breaker decided about a provider; `enabled` NULL: as the configuration says.
 CREATE TABLE provider_states (
+    -- What an operator or a breaker decided about a provider; `enabled` NULL: as the configuration says.
     provider   TEXT PRIMARY KEY,
     enabled    INTEGER CHECK (enabled IN (0, 1)),
     note       TEXT,
@@ -20,6 +20,7 @@ CREATE TABLE provider_states (
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE audit (
+    -- Who did what to the house.
     number  INTEGER PRIMARY KEY,
     at      INTEGER NOT NULL,
     actor   TEXT NOT NULL,

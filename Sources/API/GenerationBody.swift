@@ -35,7 +35,8 @@ struct GenerationBody {
     /// Where everything that a body is checked against comes from.
     struct Rules {
         let settings: API.Settings
-        let providers: [ProviderID]
+        /// Asked for only when a request names some.
+        let providers: () -> [ProviderID]
         /// Why an address would never be called.
         let objection: (String) -> String?
     }
@@ -205,10 +206,10 @@ struct GenerationBody {
             fields.fault(
                 FieldFault(
                     "provider", "provider must be \"auto\", a provider's id or a list of ids.", value: value,
-                    allowed: .array(rules.providers.map { .string($0.rawValue) })))
+                    allowed: .array(rules.providers().map { .string($0.rawValue) })))
             return .auto
         }
-        let known = rules.providers.map(\.rawValue)
+        let known = rules.providers().map(\.rawValue)
         for name in names where !known.contains(name) {
             let shown = JSONValue.string(String(name.prefix(64)))
             fields.fault(

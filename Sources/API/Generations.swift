@@ -76,7 +76,8 @@ extension API {
 
     func draft(_ call: Call) async throws(Refusal) -> Draft {
         let rules = GenerationBody.Rules(
-            settings: call.settings, providers: around.providers().map(\.id), objection: around.objection)
+            settings: call.settings, providers: { [around] in around.providers().map(\.id) },
+            objection: around.objection)
         let body = try GenerationBody(call, rules)
         var request = body.request
         switch body.picture {
@@ -118,21 +119,22 @@ extension API {
                 endpoint: "generate", key: key, fingerprint: around.digest(IdempotencyHeader.canonical(draft.request)),
                 expiresAt: call.now + call.settings.idempotency.retention)
         }
-        if let replay = try await replay(of: idempotency, principal, call) { return replay }
-        guard !around.isFull() else { throw .noRoom }
-        let choices = try fitting(draft.request, principal)
-        try checkSandboxWord(draft.request, choices)
-        let task = try task(for: draft, principal, call)
-        if let balance = store.balance(of: principal.account), balance < task.price {
-            // Said before anything is stored. The key's first request may have been what emptied the wallet: it
-            // then has its answer.
+        // A picture is not kept twice for one task. Without one, the transaction that would write the task finds the
+        // first answer by itself, and few requests are repeated ones.
+        if draft.picture != nil, let replay = try await replay(of: idempotency, principal, call) { return replay }
+        let task: GenerationTask
+        let choice: RouteChoice?
+        do throws(Refusal) {
+            (task, choice) = try considered(draft, principal, call)
+        } catch {
+            // What was answered once is answered again, whatever has come in the way since: its first request may have
+            // been what emptied the wallet.
             if let replay = try await replay(of: idempotency, principal, call) { return replay }
-            throw .insufficientCredits(required: task.price, balance: balance)
+            throw error
         }
         if let picture = draft.picture { try await keep(picture) }
         let answer = submitAnswer(
-            task, draft.adjustments + (choices.first?.adjustments ?? []), isPretend: choices.first?.provider == .sandbox
-        )
+            task, draft.adjustments + (choice?.adjustments ?? []), isPretend: choice?.provider == .sandbox)
         let submission = Submission(
             task: task, idempotency: idempotency, answer: answer,
             concurrentTasks: principal.limits.concurrentTasks ?? call.settings.limits.concurrentTasks,
@@ -178,40 +180,6 @@ extension API {
             task: task, isReplay: true, response: HTTPResponse(.ok, headers: headers, body: .bytes(body)))
     }
 
-    /// Those that could ever take it; a request that none can is refused before it costs anything.
-    private func fitting(_ request: GenerationRequest, _ principal: Principal) throws(Refusal) -> [RouteChoice] {
-        let choices = around.route(request, principal.limits)
-        let fitting = choices.filter(\.fits)
-        if fitting.contains(where: { !$0.isOff }) { return fitting }
-        // To wait for a provider is the queue's business, but not for one that somebody has switched off.
-        guard fitting.isEmpty, !choices.isEmpty, around.providers().contains(where: \.isEnabled) else {
-            throw .providersOff
-        }
-        throw .noProvider(
-            choices.flatMap { choice in
-                choice.obstacles.filter { !$0.isTemporary }.map {
-                    FieldFault(
-                        $0.parameter ?? "provider", "\(choice.provider): \($0.message)", provider: choice.provider)
-                }
-            })
-    }
-
-    /// A misspelt wish to the sandbox would pass for none: whoever tests how their app takes a failure would see
-    /// none. To other providers the same name in `metadata` means nothing.
-    private func checkSandboxWord(_ request: GenerationRequest, _ choices: [RouteChoice]) throws(Refusal) {
-        guard let word = request.metadata["sandbox"], choices.contains(where: { $0.provider == .sandbox }),
-            !around.sandboxWords.isEmpty, !around.sandboxWords.contains(word)
-        else { return }
-        let list = around.sandboxWords.map { "\"\($0)\"" }.joined(separator: ", ")
-        throw .invalid([
-            FieldFault(
-                "metadata.sandbox",
-                "metadata.sandbox asks the sandbox for something it does not know; it knows \(list).",
-                value: .string(word), allowed: .array(around.sandboxWords.map(JSONValue.string)),
-                suggestion: NearestName.to(word, among: around.sandboxWords).map { "Did you mean \($0)?" })
-        ])
-    }
-
     /// What one result costs, by charge.
     static func charges(for request: GenerationRequest, _ settings: Settings) throws(Refusal) -> [Charge] {
         guard let prices = settings.prices.charges(for: request.parameters) else {
@@ -227,7 +195,7 @@ extension API {
         }
     }
 
-    private func task(for draft: Draft, _ principal: Principal, _ call: Call) throws(Refusal) -> GenerationTask {
+    func task(for draft: Draft, _ principal: Principal, _ call: Call) throws(Refusal) -> GenerationTask {
         var request = draft.request
         let charges = try Self.charges(for: request, call.settings)
         var random = around.random

@@ -106,7 +106,7 @@ package struct Routing: Sendable {
         if let allowed, !allowed.contains(id) {
             return [Exclusion(id, .notAllowed, "this account may not use it")]
         }
-        if !candidate.standing.isEnabled, candidate.standing.override != true {
+        if !candidate.standing.mayBeAsked {
             return [Exclusion(id, .disabled, "it is not enabled")]
         }
         if !candidate.refusals.isEmpty {

@@ -68,6 +68,8 @@ package struct Standing: Hashable, Sendable {
     }
 
     package var isOn: Bool { override ?? isEnabled }
+    /// By the config, or because an operator switched it on. One that an operator switched off for now is still waited for.
+    package var mayBeAsked: Bool { isEnabled || override == true }
 
     package func obstacle(for kind: RequestKind, at now: Instant) -> Obstacle? {
         guard isOn else { return .disabled }

@@ -41,6 +41,7 @@ package struct UpstreamDesk: Desk {
         self.rank = rank
         self.upstream = upstream
         self.options = options
+        alwaysTextures = if case .gateway? = provider.row(.textures)?.rule { true } else { false }
     }
 
     package var id: ProviderID { provider.id }
@@ -50,9 +51,8 @@ package struct UpstreamDesk: Desk {
     package var reconcilesByResending: Bool { provider.resendIsSafe }
     package var canReconcile: Bool { provider.resendIsSafe || provider.canReconcile }
 
-    package var alwaysTextures: Bool {
-        if case .gateway? = provider.row(.textures)?.rule { true } else { false }
-    }
+    /// Read from the table once: each look at a request asks how long it would take here.
+    package let alwaysTextures: Bool
 
     package func refusals(of request: GenerationRequest, pictures: Pictures, inline: Bool) -> [Routing.Refusal] {
         guard hasKey else { return [Routing.Refusal(parameter: nil, message: "no api_key is configured for it")] }
@@ -61,7 +61,9 @@ package struct UpstreamDesk: Desk {
         }
     }
 
-    package func adjustments(of request: GenerationRequest) -> [Adjustment] { fit(request).adjustments }
+    package func adjustments(of request: GenerationRequest) -> [Adjustment] {
+        request.onUnsupported == .adjust ? fit(request).adjustments : []
+    }
 
     /// Routing has seen to it that pictures get there: here only the parameters count.
     private func fit(_ request: GenerationRequest) -> Fit {

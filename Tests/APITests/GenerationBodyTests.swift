@@ -224,7 +224,7 @@ struct GenerationBodyTests {
             endpoint: endpoint, route: .unmatched, parameters: [], caller: .nobody, settings: API.Settings(),
             now: Instant(milliseconds: 0))
         let rules = GenerationBody.Rules(
-            settings: API.Settings(), providers: ["fal", "sandbox"], objection: objection)
+            settings: API.Settings(), providers: { ["fal", "sandbox"] }, objection: objection)
         do throws(Refusal) { return .success(try GenerationBody(call, rules)) } catch { return .failure(error) }
     }
 

@@ -1,9 +1,14 @@
+import Store
+
 struct Arguments {
     var subject = "all"
     var rounds = 5
     var seconds = 2.0
     var sizes = [1000, 100_000, 1_000_000]
     var directory = "/tmp"
+    /// A data directory to use as it is, and how safely.
+    var data = ""
+    var synchronous = StoreOptions.Synchronous.full
 
     init(_ words: ArraySlice<String>) {
         var rest = words
@@ -14,6 +19,9 @@ struct Arguments {
             case "--sizes":
                 sizes = rest.popFirst()?.split(separator: ",").compactMap { Int($0) } ?? sizes
             case "--directory": directory = rest.popFirst() ?? directory
+            case "--data": data = rest.popFirst() ?? data
+            case "--synchronous":
+                synchronous = rest.popFirst().flatMap { StoreOptions.Synchronous(rawValue: $0) } ?? synchronous
             default: subject = word
             }
         }

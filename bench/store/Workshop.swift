@@ -12,14 +12,16 @@ struct Workshop {
     static let start = Instant(milliseconds: 1_760_000_000_000)
 
     init(in parent: String, batch: Int = 128) async throws {
-        directory = "\(parent)/bench-store-\(getpid())-\(UInt32.random(in: 0 ... .max))"
+        try await self.init(
+            at: "\(parent)/bench-store-\(getpid())-\(UInt32.random(in: 0 ... .max))", batch: batch)
+    }
+
+    init(at directory: String, batch: Int = 128, synchronous: StoreOptions.Synchronous = .full) async throws {
+        self.directory = directory
         var options = StoreOptions()
         options.largestCommit = batch
-        store = try SQLiteStore.open(
-            directory: directory, options: options,
-            rendering: Rendering(
-                status: { Array("{\"task_id\":\"\($0.id)\",\"status\":\"\($0.state.rawValue)\"}".utf8) },
-                event: { kind, _, id, _ in Array("{\"type\":\"\(kind.rawValue)\",\"id\":\"\(id)\"}".utf8) }))
+        options.synchronous = synchronous
+        store = try SQLiteStore.open(directory: directory, options: options, rendering: Self.rendering)
         let account = try await store.createAccount(named: "bench", limits: .init(), now: Self.start)
         self.account = account.id
         key = try await store.createKey(
@@ -28,11 +30,15 @@ struct Workshop {
         _ = try await store.grant(1_000_000_000_000, to: account.id, reference: "start", now: Self.start)
     }
 
+    static let rendering = Rendering(
+        status: { Array("{\"task_id\":\"\($0.id)\",\"status\":\"\($0.state.rawValue)\"}".utf8) },
+        event: { kind, _, id, _ in Array("{\"type\":\"\(kind.rawValue)\",\"id\":\"\(id)\"}".utf8) })
+
     /// The same store, opened again.
     func reopened() async throws -> Workshop {
         await store.close()
         return Workshop(
-            store: try SQLiteStore.open(directory: directory, rendering: store.rendering), account: account, key: key,
+            store: try SQLiteStore.open(directory: directory, rendering: Self.rendering), account: account, key: key,
             directory: directory)
     }
 

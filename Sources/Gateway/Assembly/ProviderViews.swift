@@ -11,6 +11,9 @@ struct ProviderViews {
 
     /// The kind of request most ask for; its typical duration stands for the provider's.
     private static let usual = RequestKind(resolution: 1024, textures: false)
+    /// What the tables say does not change, and every submit asks for the list of providers.
+    private static let abilities = Dictionary(
+        uniqueKeysWithValues: Provider.all.map { ($0.id, $0.rows.map(Self.ability)) })
 
     func all(_ configuration: Configuration) -> [ProviderView] {
         Provider.all.compactMap { provider -> ProviderView? in
@@ -19,7 +22,7 @@ struct ProviderViews {
             return ProviderView(
                 id: provider.id, name: provider.name, isEnabled: standing.isOn, breaker: breaker(standing),
                 typicalDuration: measured ?? provider.durations.typical(resolution: 1024, textures: false),
-                abilities: provider.rows.map(Self.ability), running: standing.inFlight,
+                abilities: Self.abilities[provider.id] ?? [], running: standing.inFlight,
                 concurrency: standing.concurrency,
                 costMicrodollars: configuration.providers[provider.id]?.cost.map { Int64($0 * 1_000_000) },
                 lastFault: standing.lastFault, lastFaultAt: standing.lastFaultAt,

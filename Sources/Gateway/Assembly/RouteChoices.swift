@@ -16,16 +16,18 @@ struct RouteChoices {
         var seen: Set<ProviderID> = []
         all = order.filter { seen.insert($0).inserted }.compactMap { id in
             guard let desk = shop.desk(id) else { return nil }
+            let inTheWay = obstacles[id] ?? []
             return RouteChoice(
                 provider: id,
-                obstacles: (obstacles[id] ?? []).map { exclusion in
+                obstacles: inTheWay.map { exclusion in
                     var parameter: Parameter?
                     if case .cannot(let named) = exclusion.reason { parameter = named }
                     return .init(
                         parameter: parameter?.rawValue, message: exclusion.message,
                         isTemporary: exclusion.isTemporary)
                 },
-                adjustments: desk.adjustments(of: request),
+                // Nobody bends a request for a provider that cannot take it anyhow.
+                adjustments: inTheWay.allSatisfy(\.isTemporary) ? desk.adjustments(of: request) : [],
                 typicalDuration: shop.board[id]?.usual(kind) ?? desk.typical(kind),
                 isOff: shop.board[id]?.isOn != true)
         }

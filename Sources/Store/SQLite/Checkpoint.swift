@@ -21,7 +21,7 @@ extension Database {
             sqlite3_busy_timeout(handle, 5000)
         }
         // Busy: a reader stands in the way of the last step. The next time does it.
-        guard code == SQLITE_OK || code & 0xFF == SQLITE_BUSY else { return .failure(fault) }
+        guard code == SQLITE_OK || code & 0xFF == SQLITE_BUSY else { return .failure(fault(isOfLog: false)) }
         return .success(max(0, Int(inLog - copied)))
     }
 }

@@ -94,10 +94,15 @@ final class Database {
     /// All rows changed so far, by triggers too.
     var totalChanges: Int64 { sqlite3_total_changes64(handle) }
 
-    var fault: SQLiteFault {
-        SQLiteFault(
-            code: sqlite3_extended_errcode(handle), message: String(cString: sqlite3_errmsg(handle)),
-            errno: sqlite3_system_errno(handle))
+    /// What went wrong just now, outside a checkpoint: statements and commits write to the log only.
+    var fault: SQLiteFault { fault(isOfLog: true) }
+
+    /// Which file's `errno` counts depends on what was being written.
+    func fault(isOfLog: Bool) -> SQLiteFault {
+        let code = sqlite3_extended_errcode(handle)
+        let errno =
+            code & 0xFF == SQLITE_IOERR ? trellis_file_errno(handle, isOfLog ? 1 : 0) : sqlite3_system_errno(handle)
+        return SQLiteFault(code: code, message: String(cString: sqlite3_errmsg(handle)), errno: errno)
     }
 
     /// Runs SQL without values or rows: pragmas, migrations.

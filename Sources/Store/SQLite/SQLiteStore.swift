@@ -51,7 +51,7 @@ package final class SQLiteStore: Store {
     private init(directory: String, options: StoreOptions, rendering: Rendering) throws {
         try DataDirectory.prepare(directory)
         lock = try DirectoryLock(directory: directory)
-        _ = Self.withoutMemoryStatistics
+        _ = Self.configured
         // A file size limit must be an error that can be answered (EFBIG), not a signal that kills.
         signal(SIGXFSZ, SIG_IGN)
         let path = directory + "/gateway.db"
@@ -92,7 +92,7 @@ package final class SQLiteStore: Store {
     }
 
     /// Once per process, before SQLite's first use.
-    private static let withoutMemoryStatistics = trellis_without_memory_statistics()
+    private static let configured = trellis_configure()
 
     /// Answers nothing more, empties the log, lets go of the directory.
     package func close() async {

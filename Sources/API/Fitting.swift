@@ -1,0 +1,55 @@
+import Domain
+import JSON
+import Store
+
+// Who could take a request, and what stands in its way before anything is stored.
+
+extension API {
+    /// The task as it would be written, and who would be asked first; all that can be refused before anything is stored.
+    func considered(
+        _ draft: Draft, _ principal: Principal, _ call: Call
+    ) throws(Refusal) -> (task: GenerationTask, choice: RouteChoice?) {
+        guard !around.isFull() else { throw .noRoom }
+        let choices = try fitting(draft.request, principal)
+        try checkSandboxWord(draft.request, choices)
+        let task = try task(for: draft, principal, call)
+        if let balance = store.balance(of: principal.account), balance < task.price {
+            throw .insufficientCredits(required: task.price, balance: balance)
+        }
+        return (task, choices.first)
+    }
+
+    /// Those that could ever take it; a request that none can is refused before it costs anything.
+    func fitting(_ request: GenerationRequest, _ principal: Principal) throws(Refusal) -> [RouteChoice] {
+        let choices = around.route(request, principal.limits)
+        let fitting = choices.filter(\.fits)
+        if fitting.contains(where: { !$0.isOff }) { return fitting }
+        // To wait for a provider is the queue's business, but not for one that somebody has switched off.
+        guard fitting.isEmpty, !choices.isEmpty, around.providers().contains(where: \.isEnabled) else {
+            throw .providersOff
+        }
+        throw .noProvider(
+            choices.flatMap { choice in
+                choice.obstacles.filter { !$0.isTemporary }.map {
+                    FieldFault(
+                        $0.parameter ?? "provider", "\(choice.provider): \($0.message)", provider: choice.provider)
+                }
+            })
+    }
+
+    /// A misspelt wish to the sandbox would pass for none: whoever tests how their app takes a failure would see
+    /// none. To other providers the same name in `metadata` means nothing.
+    func checkSandboxWord(_ request: GenerationRequest, _ choices: [RouteChoice]) throws(Refusal) {
+        guard let word = request.metadata["sandbox"], choices.contains(where: { $0.provider == .sandbox }),
+            !around.sandboxWords.isEmpty, !around.sandboxWords.contains(word)
+        else { return }
+        let list = around.sandboxWords.map { "\"\($0)\"" }.joined(separator: ", ")
+        throw .invalid([
+            FieldFault(
+                "metadata.sandbox",
+                "metadata.sandbox asks the sandbox for something it does not know; it knows \(list).",
+                value: .string(word), allowed: .array(around.sandboxWords.map(JSONValue.string)),
+                suggestion: NearestName.to(word, among: around.sandboxWords).map { "Did you mean \($0)?" })
+        ])
+    }
+}
