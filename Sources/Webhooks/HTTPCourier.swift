@@ -44,9 +44,17 @@ package final class HTTPCourier: Courier {
             case .failure(let failure):
                 done(
                     CourierReport(
-                        result: .unanswered(word: failure.kind.rawValue, timedOut: failure.kind == .timeout),
-                        excerpt: [], milliseconds: failure.timings.total / 1000))
+                        result: DeliveryResult(failure.kind), excerpt: [], milliseconds: failure.timings.total / 1000))
             }
+        }
+    }
+}
+
+extension DeliveryResult {
+    fileprivate init(_ kind: CallFailure.Kind) {
+        switch kind {
+        case .canceled, .closed, .overloaded: self = .givenUp
+        default: self = .unanswered(word: kind.rawValue, timedOut: kind == .timeout)
         }
     }
 }

@@ -24,25 +24,19 @@ enum WebhookRequest {
         return .json(.post, item.delivery.url, headers: headers, body: item.event.body)
     }
 
-    /// An attempt without its consequence.
-    static func attempt(_ item: DueDelivery, number: Int, at: Instant, report: CourierReport) -> DeliveryAttempt {
+    static func attempt(
+        _ item: DueDelivery, number: Int, at: Instant, report: CourierReport, next: DeliveryAttempt.Next
+    ) -> DeliveryAttempt {
         var status: Int?
         var error: String?
         switch report.result {
         case .answered(let code, _): status = code
         case .unanswered(let word, _): error = word
+        case .givenUp: break
         }
         let excerpt = report.excerpt.isEmpty ? nil : String(decoding: report.excerpt.prefix(512), as: UTF8.self)
         return DeliveryAttempt(
-            delivery: item.delivery.id, number: number, at: at, milliseconds: report.milliseconds, status: status,
-            error: error, excerpt: excerpt, next: .abandoned)
-    }
-}
-
-extension DeliveryAttempt {
-    func followed(by next: Next) -> DeliveryAttempt {
-        DeliveryAttempt(
-            delivery: delivery, number: number, at: at, milliseconds: milliseconds, status: status, error: error,
-            excerpt: excerpt, next: next)
+            delivery: item.delivery.id, endpoint: item.delivery.endpoint, number: number, at: at,
+            milliseconds: report.milliseconds, status: status, error: error, excerpt: excerpt, next: next)
     }
 }

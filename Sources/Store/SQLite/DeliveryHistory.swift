@@ -132,7 +132,7 @@ extension Database {
     fileprivate func attempts(of delivery: DeliveryID, account: AccountID) throws -> [DeliveryAttempt] {
         try all(
             """
-            SELECT a.try, a.began_at, a.milliseconds, a.status, a.error, a.excerpt, a.next, a.next_at
+            SELECT d.endpoint, a.try, a.began_at, a.milliseconds, a.status, a.error, a.excerpt, a.next, a.next_at
               FROM deliveries AS d JOIN delivery_attempts AS a ON a.delivery = d.id
              WHERE d.id = ? AND d.account = ? ORDER BY a.try
             """,
@@ -141,6 +141,7 @@ extension Database {
                 $0.bind(account)
             }
         ) { row in
+            let endpoint = try row.optional { try $0.id(WebhookEndpoint.self) }
             let (number, at, milliseconds) = (row.int(), row.instant(), row.integer())
             let (status, error, excerpt) = (
                 row.optional { $0.int() }, row.optional { $0.text() }, row.optional { $0.text() }
@@ -152,8 +153,8 @@ extension Database {
             default: next = .abandoned
             }
             return DeliveryAttempt(
-                delivery: delivery, number: number, at: at, milliseconds: milliseconds, status: status, error: error,
-                excerpt: excerpt, next: next)
+                delivery: delivery, endpoint: endpoint, number: number, at: at, milliseconds: milliseconds,
+                status: status, error: error, excerpt: excerpt, next: next)
         }
     }
 }
