@@ -38,6 +38,8 @@ package protocol WebhookStore: WebhookOutbox {
     func resend(
         _ delivery: DeliveryID, account: AccountID, now: Instant, answer: KeptAnswer?
     ) async throws(StoreError) -> Replay?
+    /// The same for one event, at one endpoint or wherever it was told; answers how many.
+    func resend(_ event: EventID, to endpoint: EndpointID?, now: Instant) async throws(StoreError) -> Int
     /// Sends again what had no success in the span; answers how many.
     func recover(
         _ endpoint: EndpointID, account: AccountID, since: Instant, until: Instant, now: Instant

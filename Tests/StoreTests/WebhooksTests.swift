@@ -240,4 +240,22 @@ import Testing
             #expect(try await due(shop, .origin(origin, other.id)).allSatisfy { $0.account == other.id })
         }
     }
+
+    @Test func `one event goes again to everyone, or to one, delivered or not`() async throws {
+        try await Shop.with { shop in
+            let (one, two) = (try await endpoint(shop), try await endpoint(shop, "https://example.com/2"))
+            try await shop.finish(try await shop.submit(shop.task()).id)
+            let all = try await due(shop, .endpoint(one.id)) + due(shop, .endpoint(two.id))
+            try await shop.store.record(all.map { attempt($0, .delivered) })
+            let event = all[0].event
+            #expect(try await shop.store.resend(event.id, to: two.id, now: Shop.start) == 1)
+            #expect(try await due(shop, .endpoint(one.id)).isEmpty)
+            #expect(try await shop.store.resend(event.id, to: nil, now: Shop.start) == 2)
+            for lane in [WebhookLane.endpoint(one.id), .endpoint(two.id)] {
+                let again = try await due(shop, lane)
+                #expect(again.map(\.event) == [event] && again.map(\.delivery.tries) == [1])
+            }
+            #expect(try await shop.store.resend(.new(at: Shop.start), to: nil, now: Shop.start) == 0)
+        }
+    }
 }

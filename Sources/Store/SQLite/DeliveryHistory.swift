@@ -47,6 +47,25 @@ extension SQLiteStore {
         }
     }
 
+    package func resend(
+        _ event: EventID, to endpoint: EndpointID?, now: Instant
+    ) async throws(StoreError) -> Int {
+        try await writer.write { transaction in
+            try transaction.database.run(
+                """
+                UPDATE deliveries SET state = 'pending', due_at = ?1, ended_at = NULL
+                 WHERE event = ?2 AND (?3 IS NULL OR endpoint = ?3)
+                   AND (endpoint IS NULL
+                        OR EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.id = endpoint AND deleted_at IS NULL))
+                """
+            ) {
+                $0.bind(now)
+                $0.bind(event)
+                $0.bind(endpoint)
+            }
+        }
+    }
+
     package func recover(
         _ endpoint: EndpointID, account: AccountID, since: Instant, until: Instant, now: Instant
     ) async throws(StoreError) -> Int {
