@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Webhooks: how fast they go out, and what a receiver that never answers does to the others.
 
-    make bench-webhooks        or: bench/webhooks.py [--rounds 5] [--tasks 4000] [--only rate|tarpit]
+    make bench-webhooks        or: bench/webhooks.py [--rounds 5] [--deliveries 32000] [--only rate|tarpit]
 
 rate    DELIVERIES to nginx, which answers each with `return 200`: by a release build of the gateway (four endpoints of
-        one account; read from the store, signed, sent, and every attempt written down durably), and by
+        one account, 16 in flight each; read from the store, signed, sent, and every attempt written down durably), and by
         bench/peers/post-multi.c, the least a program around libcurl can be, which sends the same bytes with as many in
         flight. Rounds are interleaved; figures are medians, the ratio that of the rounds' ratios. Beside it the share of
         one core that nginx took: the receiver must not be what is measured. Wanted: 0.6.
@@ -150,14 +150,14 @@ class Shop:
         self.ask("POST", f"/v1/generation-request/{task}/cancel/")
 
 
-def until(condition, seconds: float = 120) -> None:
+def until(condition, seconds: float = 120, pause: float = 0.02) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it never came true"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
-def rate(rounds: int, tasks: int) -> bool:
+def rate(rounds: int, tasks: int, endpoints: int) -> bool:
     with tempfile.TemporaryDirectory() as directory, \
             Gateway(config=CONFIG, credits=100_000_000, log_level="info") as gateway:  # fmt: skip
         os.chmod(directory, 0o755)
@@ -176,16 +176,16 @@ def rate(rounds: int, tasks: int) -> bool:
 
         nginx = Nginx(directory)
         url = f"http://127.0.0.1:{nginx.port}/hook"
-        endpoints = [shop.endpoint(url) for _ in range(4)]
+        names = [shop.endpoint(url) for _ in range(endpoints)]
         for _ in range(tasks):
             shop.cancel(shop.submit())
-        count = len(endpoints) * tasks
+        count = len(names) * tasks
         until(lambda: delivered(gateway) == count + 1)
-        print(f"rate     {count} deliveries of {len(body)} bytes, {len(endpoints)} endpoints, 64 in flight")
+        gateway.stop()
+        print(f"rate     {count} deliveries of {len(body)} bytes, {len(names)} endpoints, {16 * len(names)} in flight")
         print("          gateway/s      bare/s   ratio   CPU each   nginx's core")
         results = []
         for number in range(rounds):
-            gateway.stop()
             # The same once more, at a moment when the gateway has long been up.
             due = time.time() + 2
             with contextlib.closing(sqlite3.connect(gateway.data / "gateway.db")) as rows, rows:
@@ -198,11 +198,17 @@ def rate(rounds: int, tasks: int) -> bool:
             assert time.time() < due, "it took too long to start"
             time.sleep(due - time.time())
             used, own = nginx.cpu(), cpu(gateway.pid)
-            until(lambda: delivered(gateway) == count)
-            took, own = time.time() - due, cpu(gateway.pid) - own
-            shares = [(nginx.cpu() - used) / took]
+            until(lambda: delivered(gateway) == count, pause=0.05)
+            own, used = cpu(gateway.pid) - own, nginx.cpu() - used
+            gateway.stop()
+            with contextlib.closing(sqlite3.connect(gateway.data / "gateway.db")) as rows:
+                last = "SELECT max(began_at + milliseconds), count(*) FROM delivery_attempts WHERE status = 200"
+                end, written = rows.execute(last).fetchone()
+            assert written == count, f"{written} attempts written down of {count}"
+            took = end / 1000 - due
+            shares = [used / took]
             used, began = nginx.cpu(), time.perf_counter()
-            bare = float(subprocess.run([f"{directory}/bare", url, "64", str(count), request], check=True,
+            bare = float(subprocess.run([f"{directory}/bare", url, str(16 * len(names)), str(count), request], check=True,
                                         capture_output=True, text=True).stdout)  # fmt: skip
             shares.append((nginx.cpu() - used) / (time.perf_counter() - began))
             results.append((count / took, bare, count / took / bare, own / count * 1e6))
@@ -277,12 +283,13 @@ def tarpit(events: int = 500) -> bool:
 def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--tasks", type=int, default=4000)
+    options.add_argument("--deliveries", type=int, default=32000)
+    options.add_argument("--endpoints", type=int, default=4)
     options.add_argument("--only", choices=["rate", "tarpit"])
     options = options.parse_args()
     good = True
     if options.only != "tarpit":
-        good &= rate(options.rounds, options.tasks)
+        good &= rate(options.rounds, options.deliveries // options.endpoints, options.endpoints)
     if options.only != "rate":
         good &= tarpit()
     sys.exit(not good)

@@ -65,7 +65,8 @@ package struct LaneMail: Sendable {
     }
 }
 
-package struct DueDelivery: Sendable {
+/// By reference: it is handed on a few times, and has many counted parts.
+package final class DueDelivery: Sendable {
     package let delivery: Delivery
     package let account: AccountID
     package let event: Event

@@ -36,7 +36,8 @@ package final class HTTPCourier: Courier {
             switch outcome {
             case .success(let answer):
                 let reply = answer.reply
-                let retryAfter = RetryAfter.duration(in: reply.headers, now: now())
+                let retryAfter =
+                    reply.status.isSuccess ? nil : RetryAfter.duration(in: reply.headers, now: now())
                 done(
                     CourierReport(
                         result: .answered(status: Int(reply.status.code), retryAfter: retryAfter),

@@ -33,7 +33,7 @@ struct Lane: Sendable {
     /// What was read is sent within this time or read again: it may have been deleted, moved or turned off meanwhile.
     static let freshness = Duration.milliseconds(250)
     /// Rounds of a quick lane that are read at once.
-    private static let roundsAhead = 4
+    private static let roundsAhead = 8
 
     var aheadCount: Int { ahead.count }
     /// Those that are not to be read again.
@@ -63,7 +63,7 @@ struct Lane: Sendable {
         var most = isQuick ? limit * Self.roundsAhead : limit - onWire
         if let tokens = bucket?.available(now: now) { most = min(most, max(1, tokens)) }
         let missing = most - ahead.count
-        return ahead.isEmpty || missing > most / 2 ? missing : 0
+        return ahead.isEmpty || missing > most / 3 ? missing : 0
     }
 
     /// Takes over what came, and what the endpoint's owner has set.

@@ -15,8 +15,12 @@ struct Unrecorded {
     /// How often the store has refused in a row.
     private(set) var refusals = 0
 
-    /// One write has so many at most: whoever else wants to write waits for it.
-    static let batch = 128
+    /// One write has so many at most: whoever else wants to write waits for it, a few milliseconds.
+    static let batch = 256
+    /// While so many come in one write, the next one waits a moment for more: a commit costs the disk and its pages the
+    /// same for one as for a hundred, and the slots are free already.
+    private static let busy = 16
+    private static let moment = Duration.milliseconds(8)
     /// A kill forgets them, and they are sent again: a few seconds' worth at most.
     private static let most = 2048
 
@@ -26,6 +30,11 @@ struct Unrecorded {
     var next: [Entry] { Array(entries.prefix(Self.batch)) }
     /// A quarter of a second at first, eight at last.
     var pause: Duration { .milliseconds(250 << min(refusals - 1, 5)) }
+
+    /// How long to gather before the next write.
+    func gathering(after written: Int) -> Duration? {
+        written >= Self.busy && entries.count < Self.batch ? Self.moment : nil
+    }
 
     mutating func add(_ entry: Entry) { entries.append(entry) }
     mutating func refused() { refusals += 1 }
@@ -89,6 +98,10 @@ extension WebhookSender {
                 try await store.record(batch.map(\.attempt))
                 unrecorded.written(batch.count)
                 noted(batch)
+                if !isDraining, let pause = unrecorded.gathering(after: batch.count) {
+                    alarm.ring()
+                    try? await Task.sleep(for: pause)
+                }
             } catch {
                 onProblem(error)
                 unrecorded.refused()

@@ -176,16 +176,16 @@ extension Database {
         // The names first: what is on its way already need not be read whole.
         let waiting = try all(
             """
-            SELECT id FROM deliveries WHERE state = 'pending' AND lane = ? AND due_at <= ? ORDER BY due_at LIMIT ?
+            SELECT number, id FROM deliveries WHERE state = 'pending' AND lane = ? AND due_at <= ? ORDER BY due_at LIMIT ?
             """,
             {
                 $0.bind(wish.lane.bytes)
                 $0.bind(now)
                 $0.bind(wish.limit + wish.except.count + 1)
             }
-        ) { try $0.id(Delivery.self) }.filter { !wish.except.contains($0) }
-        let deliveries = try waiting.prefix(wish.limit).compactMap { id in
-            try due(id, endpoint: endpoint) { account in
+        ) { row in (number: row.integer(), id: try row.id(Delivery.self)) }.filter { !wish.except.contains($0.id) }
+        let deliveries = try waiting.prefix(wish.limit).compactMap { row in
+            try due(row.number, row.id, endpoint: endpoint) { account in
                 if let own { return own }
                 if let known = keys[account] { return known }
                 let opened = try secrets(of: account, endpoint: nil, now: now, vault)
@@ -197,14 +197,14 @@ extension Database {
     }
 
     private func due(
-        _ id: DeliveryID, endpoint: WebhookEndpoint?, secrets: (AccountID) throws -> [WebhookSecret]
+        _ number: Int64, _ id: DeliveryID, endpoint: WebhookEndpoint?, secrets: (AccountID) throws -> [WebhookSecret]
     ) throws -> DueDelivery? {
         try one(
             """
             SELECT d.event, d.url, d.tries, d.due_at, d.account, e.kind, e.task, e.at, e.body, t.request -> '$.trace'
               FROM deliveries AS d JOIN events AS e ON e.id = d.event LEFT JOIN tasks AS t ON t.id = e.task
-             WHERE d.id = ?
-            """, { $0.bind(id) }
+             WHERE d.number = ?
+            """, { $0.bind(number) }
         ) { row in
             let event: EventID = try row.id()
             let url = row.text()
