@@ -84,6 +84,9 @@ final class Connection {
         self.isRefused = isRefused
     }
 
+    /// Between requests, with nothing under way.
+    var isIdle: Bool { phase == .head && served > 0 && partial == nil && input.isEmpty && outbound.isEmpty }
+
     /// What epoll hands back with an event.
     var tag: UInt64 { UInt64(serial) << 32 | UInt64(slot) }
 }

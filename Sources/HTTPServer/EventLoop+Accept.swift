@@ -85,13 +85,20 @@ extension EventLoop {
     }
 
     /// Leaves the queues alone for a moment; `resumeListening` is called when it is over. Connections that have
-    /// their last answer give up their descriptors.
+    /// their last answer give up their descriptors, and with the spare one lost to somebody quicker so does one that
+    /// is between requests: else those in the queue would wait for as long as it pleases those who are served.
     private func pauseListening() {
         guard !isListeningPaused else { return }
         isListeningPaused = true
-        for connection in connections where connection?.phase == .lingering {
-            if let connection { drop(connection) }
+        var mustMakeRoom = spareDescriptor < 0
+        for connection in connections {
+            guard let connection else { continue }
+            if connection.phase == .lingering || mustMakeRoom && connection.isIdle {
+                mustMakeRoom = false
+                drop(connection)
+            }
         }
+        if spareDescriptor < 0 { spareDescriptor = Glibc.open("/dev/null", O_RDONLY | O_CLOEXEC) }
         for listener in listeners { linux_epoll_set(epoll, EPOLL_CTL_DEL, listener.descriptor, 0, 0) }
         wakeAfterPause()
     }

@@ -59,8 +59,11 @@ package struct Pictures: Sendable {
             }
             return .have(.url(url))
         case (.kept(let picture), _):
-            guard let name = FileName(picture.sha256), let path = files.path(of: name), let bytes = readFile(path)
-            else { return .never(Failure(code: "image_gone", message: "The picture is not kept any more.")) }
+            guard let name = FileName(picture.sha256), let path = files.path(of: name) else {
+                return .never(Failure(code: "image_gone", message: "The picture is not kept any more."))
+            }
+            // It is there: what keeps us from it, such as too many open files, passes.
+            guard let bytes = readFile(path) else { return .later("the picture could not be read") }
             return .have(.bytes(bytes, contentType: picture.format.contentType))
         }
     }

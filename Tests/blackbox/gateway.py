@@ -240,12 +240,13 @@ class Gateway:
         assert answer.status_code == 200, f"{answer.status_code}: {answer.text}"
         return answer.json()
 
-    def finished(self, task: str, seconds: float = 30.0) -> dict:
-        """Waits by long polls until the task is FINISHED or FAILED."""
+    def finished(self, task: str, seconds: float = 30.0, **rest) -> dict:
+        """Waits by long polls until the task is FINISHED or FAILED; `key`, when it is another account's."""
         end = time.monotonic() + seconds
         while True:
             left = max(1, min(20, int(end - time.monotonic())))
-            body = self.get(f"/v1/generation-request/{task}/status/?wait={left}").json()
+            body = self.get(f"/v1/generation-request/{task}/status/?wait={left}", **rest).json()
+            assert "status" in body, body
             if body["status"] in ("FINISHED", "FAILED"):
                 return body
             assert time.monotonic() < end, f"still {body['status']} after {seconds} s: {body}"

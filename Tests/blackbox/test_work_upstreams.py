@@ -187,7 +187,7 @@ def test_one_accounts_thousands_do_not_starve_anothers_one():
         for _ in range(3):
             before = gateway.get("/v1/wallet/").json()["spent"]
             small = gateway.submit(key=other)
-            end = gateway.finished(small, 60)
+            end = gateway.finished(small, 60, key=other)
             assert end["status"] == "FINISHED"
             after = gateway.get("/v1/wallet/").json()["spent"]
             assert after - before <= 20 * 60, "at most a few of the thousands went before it"
