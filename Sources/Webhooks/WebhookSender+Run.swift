@@ -5,7 +5,7 @@ import Synchronization
 /// When the store is looked at.
 struct Rounds {
     var isLooking = false
-    var isReading = false
+    var reads = 0
     /// Where the next look goes on.
     var last: WebhookLane?
     /// When the next look is due by what the last one found, and not sooner than that.
@@ -30,6 +30,8 @@ struct Rounds {
 extension WebhookSender {
     /// Lanes found in one look.
     private static let lanesALook = 1024
+    /// A lane that runs dry need not wait until another's mail is there.
+    private static let readsAtOnce = 3
 
     /// Starts what may start now.
     func start(_ now: Instant) {
@@ -42,10 +44,10 @@ extension WebhookSender {
             isNews.store(false, ordering: .releasing)
             Task { await look() }
         }
-        let turn = board.turn(now, reads: !rounds.isReading && now >= rounds.readsAgainAt)
+        let turn = board.turn(now, reads: rounds.reads < Self.readsAtOnce && now >= rounds.readsAgainAt)
         for (lane, item) in turn.starts { send(item, in: lane, now: now) }
         guard !turn.wishes.isEmpty else { return }
-        rounds.isReading = true
+        rounds.reads += 1
         Task { await read(turn.wishes) }
     }
 
@@ -89,7 +91,7 @@ extension WebhookSender {
             board.readFailed(wishes)
             rounds.readsAgainAt = clock() + Self.storePause
         }
-        rounds.isReading = false
+        rounds.reads -= 1
         alarm.ring()
     }
 
