@@ -110,7 +110,7 @@ let package = Package(
         tests(
             "Work",
             imports: ["JSON", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "Store", "Providers", "Simulation"]),
-        tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "Store"]),
+        tests("Webhooks", imports: ["JSON", "Domain", "HTTP", "HTTPClient", "Store"]),
         tests("Gateway", imports: ["JSON", "Defaults", "Domain", "HTTP", "Store"]),
     ]
 )

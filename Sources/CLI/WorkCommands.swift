@@ -59,13 +59,16 @@ extension Command {
             words: ["webhooks", "list"], summary: "show the endpoints, what waits, and what failed",
             action: .ask { _ in .get("/admin/v1/webhooks") }),
         Command(
-            words: ["webhooks", "replay"], summary: "send again what an endpoint did not take",
+            words: ["webhooks", "replay"], summary: "send again what an endpoint did not take, or one event",
             detail: """
-                Endpoints and their ids are listed by `webhooks list`. What was delivered is not sent again.
+                Endpoints and their ids are listed by `webhooks list`. What was delivered is not sent again, except an
+                event that is named by its webhook-id: that one goes to all who were to be told, or to one endpoint.
                 Example: trellis-gateway webhooks replay --endpoint ID --since 2026-11-20T00:00:00Z
+                Example: trellis-gateway webhooks replay --event WEBHOOK_ID
                 """,
             options: [
-                .init(name: "--endpoint", value: "ID", doc: "whose deliveries", isRequired: true),
+                .init(name: "--endpoint", value: "ID", doc: "whose deliveries"),
+                .init(name: "--event", value: "ID", doc: "only this event, delivered or not: a receiver's webhook-id"),
                 .init(name: "--since", value: "TIME", doc: "such as 2026-11-21T00:00:00Z; else of two weeks"),
                 .init(name: "--until", value: "TIME", doc: "events until then; else until now"),
             ],
@@ -73,8 +76,8 @@ extension Command {
                 .post(
                     "/admin/v1/webhooks/replay",
                     [
-                        "endpoint": .text(try call.need("--endpoint")), "since": .text(call["--since"]),
-                        "until": .text(call["--until"]),
+                        "endpoint": .text(call["--endpoint"]), "event": .text(call["--event"]),
+                        "since": .text(call["--since"]), "until": .text(call["--until"]),
                     ])
             }),
         Command(

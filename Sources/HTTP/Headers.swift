@@ -191,7 +191,9 @@ extension Headers {
             self = wire
         }
         let start = bytes.count
-        bytes.reserveCapacity(start + name.count + value.count + 4)
+        let end = start + name.count + value.count + 4
+        // By doubling: what is reserved exactly is copied whole at the next field.
+        if bytes.capacity < end { bytes.reserveCapacity(Swift.max(end, 2 * bytes.capacity, 256)) }
         bytes.append(contentsOf: name)
         bytes.append(UInt8(ascii: ":"))
         bytes.append(UInt8(ascii: " "))

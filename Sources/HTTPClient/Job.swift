@@ -1,15 +1,28 @@
 import HTTP
 import Synchronization
 
-/// One call as it travels from the caller to the client's thread.
-struct Job: Sendable {
+/// One call as it travels from the caller to the client's thread. By reference: it goes through several hands, and its
+/// request and rules are a dozen counted parts each.
+final class Job: Sendable {
     let call: Call
-    var request: OutgoingRequest
+    let request: OutgoingRequest
     let policy: CallPolicy
     let sink: BodySink
     let startedAt: ContinuousClock.Instant
     /// Called exactly once, on the client's thread.
     let finish: @Sendable (CallOutcome) -> Void
+
+    init(
+        call: Call, request: OutgoingRequest, policy: CallPolicy, sink: BodySink,
+        startedAt: ContinuousClock.Instant, finish: @escaping @Sendable (CallOutcome) -> Void
+    ) {
+        self.call = call
+        self.request = request
+        self.policy = policy
+        self.sink = sink
+        self.startedAt = startedAt
+        self.finish = finish
+    }
 }
 
 /// A call in flight, for whoever may want to end it.

@@ -5,6 +5,8 @@ package enum DeliveryResult: Hashable, Sendable {
     case answered(status: Int, retryAfter: Duration?)
     /// `word` is stable and tells nothing of the address: `timeout`, `blocked_address`, `tls_error`, …
     case unanswered(word: String, timedOut: Bool)
+    /// Ended on our side, which says nothing about the receiver.
+    case givenUp
 }
 
 /// What follows from it; pure.
@@ -14,6 +16,8 @@ package struct DeliveryVerdict: Hashable, Sendable {
         case retry
         /// The receiver says that it is gone for good: the endpoint is disabled at once.
         case gone
+        /// It counts as no try: it stays due as it was.
+        case untried
     }
 
     package let fate: Fate
@@ -31,6 +35,8 @@ package struct DeliveryVerdict: Hashable, Sendable {
             }
         case .unanswered(_, let timedOut):
             (fate, slowsLane) = (.retry, timedOut)
+        case .givenUp:
+            (fate, slowsLane) = (.untried, false)
         }
     }
 }

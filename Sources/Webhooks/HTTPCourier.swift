@@ -36,7 +36,8 @@ package final class HTTPCourier: Courier {
             switch outcome {
             case .success(let answer):
                 let reply = answer.reply
-                let retryAfter = RetryAfter.duration(in: reply.headers, now: now())
+                let retryAfter =
+                    reply.status.isSuccess ? nil : RetryAfter.duration(in: reply.headers, now: now())
                 done(
                     CourierReport(
                         result: .answered(status: Int(reply.status.code), retryAfter: retryAfter),
@@ -44,9 +45,17 @@ package final class HTTPCourier: Courier {
             case .failure(let failure):
                 done(
                     CourierReport(
-                        result: .unanswered(word: failure.kind.rawValue, timedOut: failure.kind == .timeout),
-                        excerpt: [], milliseconds: failure.timings.total / 1000))
+                        result: DeliveryResult(failure.kind), excerpt: [], milliseconds: failure.timings.total / 1000))
             }
+        }
+    }
+}
+
+extension DeliveryResult {
+    fileprivate init(_ kind: CallFailure.Kind) {
+        switch kind {
+        case .canceled, .closed, .overloaded: self = .givenUp
+        default: self = .unanswered(word: kind.rawValue, timedOut: kind == .timeout)
         }
     }
 }

@@ -15,15 +15,21 @@ package struct RetrySchedule: Hashable, Sendable {
     package static let jitter = 0.2
 
     /// The moment of the next try after `tries` of them, or nil when that was the last. A receiver's own
-    /// `Retry-After` counts between once and twice the schedule's wait: it may slow us, not stop us.
+    /// `Retry-After` counts between once and twice the schedule's wait: it may slow us, not stop us. Then chance only
+    /// adds, for nobody is asked before the time they named.
     package func next(
         after tries: Int, now: Instant, retryAfter: Duration? = nil, random: inout some RandomNumberGenerator
     ) -> Instant? {
         guard tries < waits.count else { return nil }
         let base = waits[tries]
-        let spread = base.inSeconds * Double.random(in: -Self.jitter...Self.jitter, using: &random)
-        let jittered = base + .milliseconds(Int64(spread * 1000))
-        guard let retryAfter else { return now + jittered }
-        return now + max(jittered, min(retryAfter, base * 2))
+        guard let retryAfter else { return now + base + base.share(of: -Self.jitter...Self.jitter, &random) }
+        let asked = max(base, min(retryAfter, base * 2))
+        return now + min(asked + base.share(of: 0...Self.jitter, &random), base * 2)
+    }
+}
+
+extension Duration {
+    fileprivate func share(of range: ClosedRange<Double>, _ random: inout some RandomNumberGenerator) -> Duration {
+        .milliseconds(Int64(inSeconds * 1000 * Double.random(in: range, using: &random)))
     }
 }

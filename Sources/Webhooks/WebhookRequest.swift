@@ -9,40 +9,38 @@ enum WebhookRequest {
         _ item: DueDelivery, secrets: [WebhookSecret], now: Instant, userAgent: String
     ) -> OutgoingRequest {
         let id = item.event.id.description
-        var headers: Headers = ["User-Agent": userAgent]
-        for (name, value) in item.endpoint?.headers ?? [:] { headers.set(name, value) }
-        if let trace = item.trace {
-            headers.set("X-Request-Id", trace.request)
-            headers.set("traceparent", trace.parent(span: item.delivery.id.low))
-            if let state = trace.state { headers.set("tracestate", state) }
-        }
-        headers.set("webhook-id", id)
-        headers.set("webhook-timestamp", String(now.secondsSince1970))
-        headers.set(
+        let seconds = now.secondsSince1970
+        let own = item.endpoint?.headers ?? [:]
+        var headers = Headers()
+        headers.add("Content-Type", "application/json")
+        headers.add("webhook-id", id)
+        headers.add("webhook-timestamp", String(seconds))
+        headers.add(
             "webhook-signature",
-            WebhookSignature.field(id: id, timestamp: now.secondsSince1970, body: item.event.body, secrets: secrets))
-        return .json(.post, item.delivery.url, headers: headers, body: item.event.body)
+            WebhookSignature.field(id: id, timestamp: seconds, body: item.event.body, secrets: secrets))
+        if let trace = item.trace {
+            headers.add("X-Request-Id", trace.request)
+            headers.add("traceparent", trace.parent(span: item.delivery.id.low))
+            if let state = trace.state { headers.add("tracestate", state) }
+        }
+        for (name, value) in own where !headers.contains(name) { headers.add(name, value) }
+        if !headers.contains("User-Agent") { headers.add("User-Agent", userAgent) }
+        return OutgoingRequest(.post, item.delivery.url, headers: headers, body: .bytes(item.event.body))
     }
 
-    /// An attempt without its consequence.
-    static func attempt(_ item: DueDelivery, number: Int, at: Instant, report: CourierReport) -> DeliveryAttempt {
+    static func attempt(
+        _ item: DueDelivery, number: Int, at: Instant, report: CourierReport, next: DeliveryAttempt.Next
+    ) -> DeliveryAttempt {
         var status: Int?
         var error: String?
         switch report.result {
         case .answered(let code, _): status = code
         case .unanswered(let word, _): error = word
+        case .givenUp: break
         }
         let excerpt = report.excerpt.isEmpty ? nil : String(decoding: report.excerpt.prefix(512), as: UTF8.self)
         return DeliveryAttempt(
-            delivery: item.delivery.id, number: number, at: at, milliseconds: report.milliseconds, status: status,
-            error: error, excerpt: excerpt, next: .abandoned)
-    }
-}
-
-extension DeliveryAttempt {
-    func followed(by next: Next) -> DeliveryAttempt {
-        DeliveryAttempt(
-            delivery: delivery, number: number, at: at, milliseconds: milliseconds, status: status, error: error,
-            excerpt: excerpt, next: next)
+            delivery: item.delivery.id, endpoint: item.delivery.endpoint, number: number, at: at,
+            milliseconds: report.milliseconds, status: status, error: error, excerpt: excerpt, next: next)
     }
 }

@@ -1,10 +1,9 @@
 import Domain
-import HTTP
 import Store
 import Synchronization
 
-/// Tells subscribers. What waits is in the store; memory holds only what is on the wire, so a million waiting
-/// deliveries cost nothing here, and a receiver that is slow or dead fills only its own lane.
+/// Tells subscribers. What waits is in the store; memory holds only what is on the wire and a little that is next, so a
+/// million waiting deliveries cost nothing here, and a receiver that is slow or dead fills only its own lane.
 package actor WebhookSender {
     package struct Settings: Sendable {
         package var schedule: RetrySchedule
@@ -28,33 +27,27 @@ package actor WebhookSender {
         }
     }
 
-    /// What one pass did, and when there may be more to do.
-    package struct Outcome: Hashable, Sendable {
-        package var started = 0
-        /// When a lane held back by its own rate may go on; nil: nothing is held back so.
-        package var heldUntil: Instant?
-    }
-
-    let store: any Store
+    let store: any WebhookOutbox
     let courier: any Courier
     let clock: @Sendable () -> Instant
     let onProblem: @Sendable (StoreError) -> Void
     private(set) var settings: Settings
-    private var random = SystemRandomNumberGenerator()
-    private var lanes: [WebhookLane: Lane] = [:]
-    private var inFlight = 0
-    private var results: [DeliveryAttempt] = []
-    private var isRecording = false
-    private var waiters: [DeliveryID: [CheckedContinuation<DeliveryAttempt, Never>]] = [:]
+    var random = SystemRandomNumberGenerator()
+    var board: LaneBoard
+    let answers = Answers()
+    var unrecorded = Unrecorded()
+    var rounds = Rounds()
+    private(set) var pings = Pings()
     private(set) var isDraining = false
-    private var idle: CheckedContinuation<Void, Never>?
+    private var isRunning = false
+    private var drained: [CheckedContinuation<Void, Never>] = []
     private let tally = Mutex(WebhookTally())
-    /// As of now. Never waits.
-    package nonisolated var counts: WebhookTally { tally.withLock { $0 } }
     nonisolated let alarm = WakeUp()
+    /// Something may have become due.
+    nonisolated let isNews = Atomic(true)
 
     package init(
-        store: any Store, courier: any Courier, settings: Settings = Settings(),
+        store: any WebhookOutbox, courier: any Courier, settings: Settings = Settings(),
         clock: @escaping @Sendable () -> Instant, onProblem: @escaping @Sendable (StoreError) -> Void
     ) {
         self.store = store
@@ -62,153 +55,67 @@ package actor WebhookSender {
         self.settings = settings
         self.clock = clock
         self.onProblem = onProblem
+        board = LaneBoard(concurrency: settings.concurrency, concurrencyPerLane: settings.concurrencyPerLane)
     }
 
-    package func configure(_ settings: Settings) { self.settings = settings }
+    /// As of now. Never waits.
+    package nonisolated var counts: WebhookTally { tally.withLock { $0 } }
 
-    /// Starts what may start now. All that `run()` adds is the waiting.
-    package func runOnce(now: Instant) async throws(StoreError) -> Outcome {
-        var outcome = Outcome()
-        guard !isDraining, inFlight < settings.concurrency else { return outcome }
-        for lane in try await store.dueLanes(skipping: blockedLanes(now), limit: 64, now: now) {
-            let state = lanes[lane] ?? Lane(concurrency: settings.concurrencyPerLane)
-            let room = min(state.concurrency - state.inFlight.count, settings.concurrency - inFlight)
-            guard room > 0 else { continue }
-            let due = try await store.dueDeliveries(in: lane, limit: room + state.inFlight.count, now: now)
-            if let held = await start(due, in: lane, room: room, now: now, outcome: &outcome) {
-                outcome.heldUntil = min(outcome.heldUntil ?? held, held)
-            }
-        }
-        for (lane, state) in lanes {
-            if state.isIdle { lanes[lane] = nil }
-            if let until = state.slowUntil, state.isSlow(now) {
-                outcome.heldUntil = min(outcome.heldUntil ?? until, until)
-            }
-        }
-        return outcome
+    nonisolated func count(_ attempt: DeliveryAttempt, created: Instant, now: Instant) {
+        tally.withLock { $0.count(attempt, created: created, now: now) }
     }
 
-    /// Lanes that take nothing now: full, or told to be left alone.
-    func blockedLanes(_ now: Instant) -> Set<WebhookLane> {
-        Set(lanes.filter { $0.value.isFull || $0.value.isSlow(now) }.map(\.key))
+    package func configure(_ settings: Settings) {
+        self.settings = settings
+        board.concurrency = settings.concurrency
+        board.concurrencyPerLane = settings.concurrencyPerLane
     }
 
-    private func start(
-        _ due: [DueDelivery], in lane: WebhookLane, room: Int, now: Instant, outcome: inout Outcome
-    ) async -> Instant? {
-        var left = room
-        for item in due {
-            guard left > 0, lanes[lane]?.inFlight.contains(item.delivery.id) != true else { continue }
-            var state = lanes[lane] ?? Lane(concurrency: settings.concurrencyPerLane)
-            state.configure(
-                concurrency: item.endpoint?.concurrency ?? settings.concurrencyPerLane,
-                perSecond: item.endpoint?.requestsPerSecond, now: now)
-            let wait = state.admit(item.delivery.id, now: now)
-            lanes[lane] = state
-            if let wait { return now + wait }
-            inFlight += 1
-            left -= 1
-            outcome.started += 1
-            await send(item, in: lane)
-        }
-        return nil
+    /// Something may have become due.
+    package nonisolated func wake() {
+        isNews.store(true, ordering: .releasing)
+        alarm.ring()
     }
 
-    private func send(_ item: DueDelivery, in lane: WebhookLane) async {
-        var secrets = item.secrets
-        let now = clock()
-        if secrets.isEmpty {
-            let fresh = WebhookSecret.make(.hmac, now: now, random: &random)
-            if let made = try? await store.defaultSecret(of: item.account, make: { fresh }) { secrets = [made] }
+    /// Sends until drained. Sleeps while nothing is due; a problem of the store is told and tried again.
+    package func run() async {
+        isRunning = true
+        while true {
+            let now = clock()
+            for answer in answers.take() { settle(answer, now: now) }
+            beginRecording()
+            if isDraining, board.onWire == 0, unrecorded.isEmpty { break }
+            if !isDraining, !unrecorded.isHoldingBack { start(now) }
+            await alarm.sleep(atMost: patience(clock()))
         }
-        let request = WebhookRequest.make(item, secrets: secrets, now: now, userAgent: settings.userAgent)
-        courier.carry(request) { report in
-            Task { await self.finished(item, in: lane, sentAt: now, report: report) }
-        }
-    }
-
-    private func finished(_ item: DueDelivery, in lane: WebhookLane, sentAt: Instant, report: CourierReport) {
-        let verdict = DeliveryVerdict(report.result)
-        let now = clock()
-        let tries = item.delivery.tries + 1
-        var attempt = WebhookRequest.attempt(item, number: tries, at: sentAt, report: report)
-        switch verdict.fate {
-        case .delivered:
-            attempt = attempt.followed(by: .delivered)
-            lanes[lane]?.recovered()
-        case .gone:
-            attempt = attempt.followed(by: .abandoned)
-        case .retry:
-            var retryAfter: Duration?
-            if case .answered(_, let asked) = report.result { retryAfter = asked }
-            let next = settings.schedule.next(after: tries, now: now, retryAfter: retryAfter, random: &random)
-            attempt = attempt.followed(by: next.map { .retry(at: $0) } ?? .abandoned)
-            if verdict.slowsLane, let next { lanes[lane]?.slow(until: next) }
-        }
-        tally.withLock { $0.count(attempt, created: item.event.at, now: now) }
-        results.append(attempt)
-        if !isRecording {
-            isRecording = true
-            Task { await self.recordResults() }
-        }
-        if let endpoint = item.endpoint, let reason = disabling(endpoint, verdict.fate, now: now) {
-            Task { await self.disable(endpoint.id, reason: reason, now: now) }
-        }
-    }
-
-    /// Writes all results that came in while the last were being written: one transaction for as many as there are.
-    private func recordResults() async {
-        while !results.isEmpty {
-            let batch = results
-            results = []
-            do {
-                try await store.record(batch)
-            } catch {
-                // Not written: they stay due and will be sent again under the same id, which is what receivers
-                // are promised.
-                onProblem(error)
-            }
-            for attempt in batch {
-                inFlight -= 1
-                for lane in lanes.keys { lanes[lane]?.finished(attempt.delivery) }
-                waiters.removeValue(forKey: attempt.delivery)?.forEach { $0.resume(returning: attempt) }
-            }
-            if inFlight == 0 {
-                idle?.resume()
-                idle = nil
-            }
-            alarm.ring()
-        }
-        isRecording = false
-    }
-
-    private func disabling(_ endpoint: WebhookEndpoint, _ fate: DeliveryVerdict.Fate, now: Instant) -> String? {
-        switch fate {
-        case .delivered: return nil
-        case .gone: return "gone"
-        case .retry:
-            guard let since = endpoint.failingSince, now - since >= settings.disableAfter else { return nil }
-            return "failing since \(since)"
-        }
-    }
-
-    private func disable(_ endpoint: EndpointID, reason: String, now: Instant) async {
-        do { try await store.disableEndpoint(endpoint, reason: reason, now: now) } catch { onProblem(error) }
-    }
-
-    /// The outcome of the next try of `delivery`: for a test ping that shows its answer.
-    package func nextAttempt(of delivery: DeliveryID) async -> DeliveryAttempt {
-        await withCheckedContinuation { continuation in
-            waiters[delivery, default: []].append(continuation)
-            alarm.ring()
-        }
+        isRunning = false
+        for waiter in drained { waiter.resume() }
+        drained = []
     }
 
     /// Starts nothing new and returns when what is on the wire has been recorded.
     package func drain() async {
         isDraining = true
         alarm.ring()
-        guard inFlight > 0 else { return }
-        await withCheckedContinuation { idle = $0 }
+        guard isRunning else { return }
+        await withCheckedContinuation { drained.append($0) }
+    }
+
+    /// The outcome of the next try of `delivery`, for a ping that shows its answer. One that has to wait longer than
+    /// anybody who looks at it is told of as not tried yet.
+    package func nextAttempt(of delivery: DeliveryID, atMost patience: Duration = .seconds(60)) async -> DeliveryAttempt
+    {
+        if let known = pings.tried[delivery] { return known }
+        let giveUp = Task {
+            try? await Task.sleep(for: patience)
+            pings.tell(.notYet(delivery, now: clock()))
+        }
+        defer { giveUp.cancel() }
+        return await withCheckedContinuation { pings.await(delivery, $0) }
+    }
+
+    func tried(_ attempt: DeliveryAttempt, isPing: Bool) {
+        if isPing { pings.keep(attempt) }
+        pings.tell(attempt)
     }
 }

@@ -9,7 +9,10 @@ package enum WebhookSignature {
     package static func field(
         id: String, timestamp: Int64, body: [UInt8], secrets: [WebhookSecret]
     ) -> String {
-        let content = Array("\(id).\(timestamp).".utf8) + body
+        var content: [UInt8] = []
+        content.reserveCapacity(id.utf8.count + 24 + body.count)
+        content += "\(id).\(timestamp).".utf8
+        content += body
         return secrets.compactMap { secret in
             switch secret.scheme {
             case .hmac: "v1," + Base64.encode(hmac(content, key: secret.bytes))

@@ -16,15 +16,20 @@ import Testing
     }
 
     private func due(_ shop: Shop, _ lane: WebhookLane, at now: Instant = Shop.start) async throws -> [DueDelivery] {
-        try await shop.store.dueDeliveries(in: lane, limit: 100, now: now)
+        try await shop.store.dueDeliveries([LaneWish(lane: lane, limit: 100)], now: now).flatMap(\.deliveries)
+    }
+
+    private func lanes(_ shop: Shop, after lane: WebhookLane? = nil, limit: Int = 9) async throws -> [WebhookLane] {
+        try await shop.store.dueLanes(after: lane, limit: limit, now: Shop.start).lanes.map(\.lane)
     }
 
     private func attempt(
         _ delivery: DueDelivery, _ next: DeliveryAttempt.Next, at: Instant = Shop.start
     ) -> DeliveryAttempt {
         DeliveryAttempt(
-            delivery: delivery.delivery.id, number: delivery.delivery.tries + 1, at: at, milliseconds: 5,
-            status: next == .delivered ? 200 : 500, error: nil, excerpt: "ok", next: next)
+            delivery: delivery.delivery.id, endpoint: delivery.endpoint?.id, number: delivery.delivery.tries + 1,
+            at: at,
+            milliseconds: 5, status: next == .delivered ? 200 : 500, error: nil, excerpt: "ok", next: next)
     }
 
     @Test func `an end is told to everyone who wants to know, in the transaction that makes it true`() async throws {
@@ -37,12 +42,12 @@ import Testing
                 picture: .url("https://example.com/a.png"), webhookURL: "https://one.example:8443/path?x=1")
             let task = try await shop.submit(shop.task(request: request))
             try await shop.finish(task.id)
-            let lanes = try await shop.store.dueLanes(skipping: [], limit: 9, now: Shop.start)
-            #expect(Set(lanes) == [.endpoint(all.id), .origin("https://one.example:8443")])
+            let origin = WebhookLane.origin("https://one.example:8443", shop.account)
+            #expect(Set(try await lanes(shop)) == [.endpoint(all.id), origin])
             let told = try await due(shop, .endpoint(all.id))
             #expect(told.map(\.event.kind) == [.taskStarted, .taskFinished])
             #expect(told.allSatisfy { $0.endpoint == all && $0.secrets.map(\.bytes) == [[1, 2, 3]] })
-            let own = try await due(shop, .origin("https://one.example:8443"))
+            let own = try await due(shop, origin)
             #expect(own.map(\.event.id) == told.map(\.event.id), "one id for everyone")
             #expect(own.map(\.event.body) == told.map(\.event.body))
             #expect(own.first?.delivery.url == request.webhookURL)
@@ -65,8 +70,9 @@ import Testing
             // The same report twice, as after a crash between sending and noting.
             try await shop.store.record([attempt(both[0], .retry(at: later))])
             #expect(try await due(shop, lane).isEmpty)
-            #expect(try await shop.store.nextDelivery(skipping: []) == later)
-            #expect(try await shop.store.nextDelivery(skipping: [lane]) == nil)
+            let look = try await shop.store.dueLanes(after: nil, limit: 9, now: Shop.start)
+            #expect(look.lanes.isEmpty && look.next == later)
+            #expect(try await shop.store.dueLanes(after: lane, limit: 9, now: Shop.start).next == nil)
             #expect(try await shop.store.endpoint(endpoint.id, account: shop.account)?.failingSince == Shop.start)
             let again = try await due(shop, lane, at: later)
             #expect(again.map(\.delivery.tries) == [1])
@@ -93,7 +99,7 @@ import Testing
             try await end()
             try await shop.store.disableEndpoint(one.id, reason: "gone", now: Shop.start)
             try await shop.store.disableEndpoint(one.id, reason: "again", now: Shop.start)
-            #expect(try await shop.store.dueLanes(skipping: [], limit: 9, now: Shop.start) == [.endpoint(two.id)])
+            #expect(try await lanes(shop) == [.endpoint(two.id)])
             #expect(try await due(shop, .endpoint(two.id)).map(\.event.kind) == [.endpointDisabled])
             try await end()
             #expect(try await shop.store.endpoint(one.id, account: shop.account)?.disabledReason == "gone")
@@ -149,7 +155,7 @@ import Testing
             try await shop.store.deleteEndpoint(mine.id, account: shop.account)
             #expect(try await shop.store.endpoints(of: shop.account).isEmpty)
             #expect(try await shop.store.webhookBacklog().pending == 0)
-            #expect(try await shop.store.dueLanes(skipping: [], limit: 9, now: Shop.start).isEmpty)
+            #expect(try await lanes(shop).isEmpty)
         }
     }
 
@@ -162,6 +168,94 @@ import Testing
             let delivery = try await shop.store.announce(event, to: one.id)
             #expect(try await due(shop, .endpoint(one.id)).map(\.delivery.id) == [delivery])
             #expect(try await due(shop, .endpoint(two.id)).isEmpty)
+        }
+    }
+
+    @Test func `many lanes are looked at a few at a time, and none is passed over`() async throws {
+        try await Shop.with { shop in
+            var expected: Set<WebhookLane> = []
+            for number in 0..<7 {
+                expected.insert(.endpoint(try await endpoint(shop, "https://example.com/\(number)").id))
+            }
+            try await shop.finish(try await shop.submit(shop.task()).id)
+            var found: [WebhookLane] = []
+            var last: WebhookLane?
+            repeat {
+                let look = try await shop.store.dueLanes(after: last, limit: 3, now: Shop.start)
+                #expect(look.lanes.count <= 3 && look.lanes.allSatisfy { $0.account == shop.account })
+                found += look.lanes.map(\.lane)
+                last = look.last
+            } while last != nil
+            #expect(found.count == 7 && Set(found) == expected)
+        }
+    }
+
+    @Test func `what is on its way is not read again, and what is left is told of`() async throws {
+        try await Shop.with { shop in
+            let (one, two) = (try await endpoint(shop), try await endpoint(shop, "https://example.com/2"))
+            for _ in 0..<3 { try await shop.finish(try await shop.submit(shop.task()).id) }
+            let all = try await due(shop, .endpoint(one.id)).map(\.delivery.id)
+            #expect(all.count == 6)
+            let wishes = [
+                LaneWish(lane: .endpoint(one.id), limit: 2, except: Set(all[..<3])),
+                LaneWish(lane: .endpoint(two.id), limit: 6),
+            ]
+            let mail = try await shop.store.dueDeliveries(wishes, now: Shop.start)
+            #expect(mail.map(\.lane) == wishes.map(\.lane))
+            #expect(mail[0].deliveries.map(\.delivery.id) == Array(all[3..<5]) && mail[0].isMore)
+            #expect(mail[1].deliveries.count == 6 && !mail[1].isMore)
+        }
+    }
+
+    @Test func `in one write an endpoint that got through and failed again fails since then`() async throws {
+        try await Shop.with { shop in
+            let endpoint = try await endpoint(shop)
+            for _ in 0..<2 { try await shop.finish(try await shop.submit(shop.task()).id) }
+            let all = try await due(shop, .endpoint(endpoint.id))
+            let at = (0..<4).map { Shop.start + .seconds($0) }
+            func since() async throws -> Instant? {
+                try await shop.store.endpoint(endpoint.id, account: shop.account)?.failingSince
+            }
+            try await shop.store.record([attempt(all[0], .abandoned, at: at[0])])
+            #expect(try await since() == at[0])
+            try await shop.store.record([
+                attempt(all[1], .delivered, at: at[1]), attempt(all[2], .abandoned, at: at[2]),
+                attempt(all[3], .abandoned, at: at[3]),
+            ])
+            #expect(try await since() == at[2])
+        }
+    }
+
+    @Test func `what two accounts send to one host goes in two lanes`() async throws {
+        try await Shop.with { shop in
+            let other = try await shop.store.createAccount(named: "other", limits: .init(), now: Shop.start)
+            _ = try await shop.store.grant(1000, to: other.id, reference: "start", now: Shop.start)
+            for account in [shop.account, other.id] {
+                let request = GenerationRequest(
+                    picture: .url("https://example.com/a.png"), webhookURL: "https://hooks.example/\(account)")
+                try await shop.finish(try await shop.submit(shop.task(request: request, account: account)).id)
+            }
+            let origin = "https://hooks.example"
+            #expect(Set(try await lanes(shop)) == [.origin(origin, shop.account), .origin(origin, other.id)])
+            #expect(try await due(shop, .origin(origin, other.id)).allSatisfy { $0.account == other.id })
+        }
+    }
+
+    @Test func `one event goes again to everyone, or to one, delivered or not`() async throws {
+        try await Shop.with { shop in
+            let (one, two) = (try await endpoint(shop), try await endpoint(shop, "https://example.com/2"))
+            try await shop.finish(try await shop.submit(shop.task()).id)
+            let all = try await due(shop, .endpoint(one.id)) + due(shop, .endpoint(two.id))
+            try await shop.store.record(all.map { attempt($0, .delivered) })
+            let event = all[0].event
+            #expect(try await shop.store.resend(event.id, to: two.id, now: Shop.start) == 1)
+            #expect(try await due(shop, .endpoint(one.id)).isEmpty)
+            #expect(try await shop.store.resend(event.id, to: nil, now: Shop.start) == 2)
+            for lane in [WebhookLane.endpoint(one.id), .endpoint(two.id)] {
+                let again = try await due(shop, lane)
+                #expect(again.map(\.event) == [event] && again.map(\.delivery.tries) == [1])
+            }
+            #expect(try await shop.store.resend(.new(at: Shop.start), to: nil, now: Shop.start) == 0)
         }
     }
 }

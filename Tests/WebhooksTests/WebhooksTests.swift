@@ -68,6 +68,17 @@ import Testing
         let wait = next.map { ($0 - now).inSeconds } ?? -1
         #expect(wait >= Double(expected) - 1.001 && wait <= Double(expected) + 1.001)
     }
+
+    @Test(arguments: [0, 1, 5, 7, 10, 11, 3600])
+    func `chance makes nobody come before the time a receiver named`(asked: Int) {
+        var random = SystemRandomNumberGenerator()
+        let least = min(max(asked, 5), 10)
+        for _ in 0..<200 {
+            let next = RetrySchedule.standard.next(after: 1, now: now, retryAfter: .seconds(asked), random: &random)
+            let wait = next.map { ($0 - now).inSeconds } ?? -1
+            #expect(wait >= Double(least) && wait <= min(10, Double(least) + 1))
+        }
+    }
 }
 
 @Suite struct DeliveryVerdictTests {
@@ -80,6 +91,11 @@ import Testing
         let verdict = DeliveryVerdict(.answered(status: status, retryAfter: nil))
         #expect(verdict.fate == fate)
         #expect(verdict.slowsLane == slows)
+    }
+
+    @Test func `what ended on our side is no try`() {
+        #expect(DeliveryVerdict(.givenUp).fate == .untried)
+        #expect(!DeliveryVerdict(.givenUp).slowsLane)
     }
 
     @Test func `a timeout slows the whole receiver, a refused connection does not`() {

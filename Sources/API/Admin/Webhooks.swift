@@ -37,32 +37,57 @@ extension API {
         return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(json.bytes))
     }
 
-    /// Sends again what had no success at an endpoint, whoever's it is; of the last 14 days unless said otherwise.
+    /// Sends again what had no success at an endpoint, whoever's it is, of the last 14 days unless said otherwise; or one
+    /// event, whatever became of it, at one endpoint or at all that were to be told.
     @Sendable func replayWebhooks(_ call: Call) async throws(Refusal) -> HTTPResponse {
         var fields = try Fields(call.request.body)
-        let id = fields.required("endpoint") { $0.text("endpoint", lengths: 36...36) }.flatMap { EndpointID($0) }
+        let (names, isSpan) = (
+            (fields.has("endpoint"), fields.has("event")), fields.has("since") || fields.has("until")
+        )
+        let endpoint = fields.text("endpoint", lengths: 36...36).flatMap { EndpointID($0) }
+        let event = fields.text("event", lengths: 36...36).flatMap { EventID($0) }
         let since = fields.moment("since") ?? call.now - .seconds(14 * 86_400)
         let until = fields.moment("until") ?? call.now
-        fields.refuse(allBut: ["endpoint", "since", "until"])
+        if !names.0, !names.1 {
+            fields.fault(FieldFault("endpoint", "endpoint or event is required: say what is to be sent again."))
+        }
+        if names.1, isSpan {
+            fields.fault(
+                FieldFault("event", "event goes without since and until: one event is sent again, whenever it was."))
+        }
+        fields.refuse(allBut: ["endpoint", "event", "since", "until"])
         try fields.check()
-        guard let id else { throw .notFound("endpoint") }
+        let count: Int
+        if names.1 {
+            guard let event, !names.0 || endpoint != nil else { throw .notFound("event") }
+            count = try await ask { () async throws(StoreError) in
+                try await store.resend(event, to: endpoint, now: call.now)
+            }
+            guard count > 0 else { throw .notFound("event") }
+        } else {
+            guard let endpoint, let owner = try await owner(of: endpoint) else { throw .notFound("endpoint") }
+            count = try await ask { () async throws(StoreError) in
+                try await store.recover(endpoint, account: owner, since: since, until: until, now: call.now)
+            }
+        }
+        around.webhooks?.wake()
+        let subject = [event.map { "event:\($0)" }, endpoint.map { "endpoint:\($0)" }].compactMap(\.self)
+        try await note(call, "webhooks.replay", subject.joined(separator: " "), "\(count) deliveries")
+        var json = JSONWriter()
+        json.object { $0.member("replayed", count) }
+        return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(json.bytes))
+    }
+
+    private func owner(of endpoint: EndpointID) async throws(Refusal) -> AccountID? {
         var owner: AccountID?
         try await eachAccount { account throws(Refusal) in
             let found = try await ask { () async throws(StoreError) in
-                try await store.endpoint(id, account: account.id)
+                try await store.endpoint(endpoint, account: account.id)
             }
             if found != nil { owner = account.id }
             return found == nil
         }
-        guard let owner else { throw .notFound("endpoint") }
-        let count = try await ask { () async throws(StoreError) in
-            try await store.recover(id, account: owner, since: since, until: until, now: call.now)
-        }
-        around.webhooks?.wake()
-        try await note(call, "webhooks.replay", "endpoint:\(id)", "\(count) deliveries")
-        var json = JSONWriter()
-        json.object { $0.member("replayed", count) }
-        return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(json.bytes))
+        return owner
     }
 
     /// Visits accounts page by page until `visit` says false.

@@ -86,7 +86,7 @@ extension Operation {
         success: [.json(#"{"type":"object","required":["backlog","endpoints"]}"#, "The backlog and the endpoints.")])
 
     static let replayWebhooks = Operation(
-        "replayWebhooks", tag, "Send again what had no success at an endpoint", request: "Replay",
+        "replayWebhooks", tag, "Send again what had no success at an endpoint, or one event", request: "Replay",
         success: [.json(#"{"type":"object","required":["replayed"]}"#, "How many are sent again.")], errors: [409])
 
     static let surveyProviders = Operation(

@@ -297,8 +297,9 @@ enum Schemas {
             (
                 "Replay",
                 """
-                {"type":"object","required":["endpoint"],"additionalProperties":false,"properties":{
-                "endpoint":{"type":"string","format":"uuid"},"since":{"type":["string","null"],"format":"date-time"},
+                {"type":"object","anyOf":[{"required":["endpoint"]},{"required":["event"]}],"additionalProperties":false,
+                "properties":{"endpoint":{"type":"string","format":"uuid"},"event":{"type":"string","format":"uuid",
+                "description":"One event by its webhook-id, whatever became of it; without since and until."},"since":{"type":["string","null"],"format":"date-time"},
                 "until":{"type":["string","null"],"format":"date-time"}}}
                 """
             ),

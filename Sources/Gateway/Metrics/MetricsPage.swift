@@ -175,7 +175,9 @@ struct MetricsPage {
             page.single("trellis_webhook_oldest_seconds", .gauge, "Age of the oldest of them, in seconds.", age)
         }
         page.family("trellis_webhook_delay_seconds", .histogram, "From an event to its delivery.")
-        page.histogram(bounds: WebhookTally.bounds, counts: webhooks.delayBuckets, sum: webhooks.delaySum)
+        page.histogram(bounds: webhooks.delays.bounds, counts: webhooks.delays.counts, sum: webhooks.delays.sum)
+        page.family("trellis_webhook_attempt_duration_seconds", .histogram, "One attempt, whatever came of it.")
+        page.histogram(bounds: webhooks.attempts.bounds, counts: webhooks.attempts.counts, sum: webhooks.attempts.sum)
     }
 
     private func writeProcess(_ page: inout Exposition) {

@@ -4,33 +4,25 @@ import JSON
 // Telling: what is due, lane by lane, and what came of each try.
 
 extension SQLiteStore {
-    package func dueLanes(
-        skipping: Set<WebhookLane>, limit: Int, now: Instant
-    ) async throws(StoreError) -> [WebhookLane] {
+    package func dueLanes(after lane: WebhookLane?, limit: Int, now: Instant) async throws(StoreError) -> DueLanes {
         try await readers.read { database in
+            try database.snapshot { try database.dueLanes(after: lane, limit: limit, now: now) }
+        }
+    }
+
+    package func dueDeliveries(_ wishes: [LaneWish], now: Instant) async throws(StoreError) -> [LaneMail] {
+        try await readers.read { [vault] database in
             try database.snapshot {
-                try database.lanes().filter { $0.dueAt <= now && !skipping.contains($0.lane) }
-                    .sorted { $0.dueAt < $1.dueAt }.prefix(limit).map(\.lane)
+                var mail: [LaneMail] = []
+                var keys: [AccountID: [WebhookSecret]] = [:]
+                for wish in wishes { mail.append(try database.mail(wish, now: now, vault, &keys)) }
+                return mail
             }
         }
     }
 
-    package func nextDelivery(skipping: Set<WebhookLane>) async throws(StoreError) -> Instant? {
-        try await readers.read { database in
-            try database.snapshot { try database.lanes().filter { !skipping.contains($0.lane) }.map(\.dueAt).min() }
-        }
-    }
-
-    package func dueDeliveries(
-        in lane: WebhookLane, limit: Int, now: Instant
-    ) async throws(StoreError) -> [DueDelivery] {
-        try await readers.read { [vault] database in
-            try database.snapshot { try database.due(in: lane, limit: limit, now: now, vault) }
-        }
-    }
-
     package func record(_ attempts: [DeliveryAttempt]) async throws(StoreError) {
-        try await writer.write { transaction in for attempt in attempts { try transaction.record(attempt) } }
+        try await writer.write { try $0.record(attempts) }
     }
 
     package func announce(_ event: Event, to endpoint: EndpointID) async throws(StoreError) -> DeliveryID {
@@ -54,19 +46,52 @@ extension SQLiteStore {
 }
 
 extension Transaction {
-    /// An attempt, and what follows from it for its delivery and its endpoint. A delivery that went with its endpoint
+    /// Attempts, and what follows from each for its delivery and its endpoint. A delivery that went with its endpoint
     /// while it was being tried has nothing to note.
-    fileprivate func record(_ attempt: DeliveryAttempt) throws {
-        let found = try database.one("SELECT endpoint FROM deliveries WHERE id = ?", { $0.bind(attempt.delivery) }) {
-            row in (endpoint: try row.optional { try $0.id(WebhookEndpoint.self) }, ())
-        }
-        guard let found else { return }
-        let (next, nextAt): (String, Instant?) =
-            switch attempt.next {
-            case .delivered: ("delivered", nil)
-            case .retry(let at): ("retry", at)
-            case .abandoned: ("abandoned", nil)
+    fileprivate func record(_ attempts: [DeliveryAttempt]) throws {
+        // An endpoint is written once, for many of its attempts come together.
+        var reached: Set<EndpointID> = []
+        var failing: [EndpointID: Instant] = [:]
+        for attempt in attempts where try settle(attempt) {
+            try insert(attempt)
+            guard let endpoint = attempt.endpoint else { continue }
+            if attempt.next == .delivered {
+                reached.insert(endpoint)
+                failing[endpoint] = nil
+            } else if failing[endpoint] == nil {
+                failing[endpoint] = attempt.at
             }
+        }
+        for endpoint in reached {
+            try database.run(
+                "UPDATE webhook_endpoints SET failing_since = NULL WHERE id = ? AND failing_since IS NOT NULL"
+            ) { $0.bind(endpoint) }
+        }
+        for (endpoint, since) in failing {
+            try database.run("UPDATE webhook_endpoints SET failing_since = ? WHERE id = ? AND failing_since IS NULL") {
+                $0.bind(since)
+                $0.bind(endpoint)
+            }
+        }
+    }
+
+    /// False when there is no such delivery any more.
+    private func settle(_ attempt: DeliveryAttempt) throws -> Bool {
+        let (state, dueAt) = attempt.next.asRow
+        let changed = try database.run(
+            "UPDATE deliveries SET state = ?, tries = max(tries, ?), due_at = ?, ended_at = ? WHERE id = ?"
+        ) {
+            $0.bind(dueAt == nil ? state : "pending")
+            $0.bind(attempt.number)
+            $0.bind(dueAt)
+            $0.bind(dueAt == nil ? attempt.at : nil)
+            $0.bind(attempt.delivery)
+        }
+        return changed == 1
+    }
+
+    private func insert(_ attempt: DeliveryAttempt) throws {
+        let (next, nextAt) = attempt.next.asRow
         try database.run(
             """
             INSERT INTO delivery_attempts (delivery, try, began_at, milliseconds, status, error, excerpt, next, next_at)
@@ -83,103 +108,119 @@ extension Transaction {
             $0.bind(next)
             $0.bind(nextAt)
         }
-        try database.run(
-            "UPDATE deliveries SET state = ?, tries = max(tries, ?), due_at = ?, ended_at = ? WHERE id = ?"
-        ) {
-            $0.bind(nextAt == nil ? next : "pending")
-            $0.bind(attempt.number)
-            $0.bind(nextAt)
-            $0.bind(nextAt == nil ? attempt.at : nil)
-            $0.bind(attempt.delivery)
-        }
-        guard let endpoint = found.endpoint else { return }
-        if attempt.next == .delivered {
-            try database.run(
-                "UPDATE webhook_endpoints SET failing_since = NULL WHERE id = ? AND failing_since IS NOT NULL"
-            ) { $0.bind(endpoint) }
-        } else {
-            try database.run(
-                "UPDATE webhook_endpoints SET failing_since = ? WHERE id = ? AND failing_since IS NULL"
-            ) {
-                $0.bind(attempt.at)
-                $0.bind(endpoint)
-            }
+    }
+}
+
+extension DeliveryAttempt.Next {
+    fileprivate var asRow: (word: String, at: Instant?) {
+        switch self {
+        case .delivered: ("delivered", nil)
+        case .retry(let at): ("retry", at)
+        case .abandoned: ("abandoned", nil)
         }
     }
 }
 
 extension Database {
-    /// Every lane with something waiting and when its first is due, by a loose scan: one probe a lane, however much
-    /// waits in it. Lanes of endpoints that are off are left out: what waits there waits.
-    fileprivate func lanes() throws -> [(lane: WebhookLane, dueAt: Instant)] {
-        var lanes: [(lane: WebhookLane, dueAt: Instant)] = []
-        var after: [UInt8] = []
+    /// Lanes by a loose scan: one probe a lane, however much waits in it. Those of endpoints that are off are left out:
+    /// what waits there waits.
+    fileprivate func dueLanes(after lane: WebhookLane?, limit: Int, now: Instant) throws -> DueLanes {
+        var found = DueLanes()
+        var last = lane?.bytes ?? []
         while let (bytes, dueAt) = try one(
             """
             SELECT lane, due_at FROM deliveries
              WHERE state = 'pending' AND lane > ? ORDER BY lane, due_at LIMIT 1
-            """, { $0.bind(after) }, { ($0.bytes(), $0.instant()) })
+            """, { $0.bind(last) }, { ($0.bytes(), $0.instant()) })
         {
-            after = bytes
+            last = bytes
             let lane = try WebhookLane(bytes: bytes)
-            if case .endpoint(let id) = lane, try !isOn(id) { continue }
-            lanes.append((lane, dueAt))
+            guard let account = try account(of: lane) else { continue }
+            guard dueAt <= now else {
+                found.next = min(found.next ?? dueAt, dueAt)
+                continue
+            }
+            found.lanes.append((lane, account))
+            if found.lanes.count == limit {
+                found.last = lane
+                break
+            }
         }
-        return lanes
+        return found
     }
 
-    private func isOn(_ endpoint: EndpointID) throws -> Bool {
-        try one(
-            "SELECT disabled_at IS NULL AND deleted_at IS NULL FROM webhook_endpoints WHERE id = ?",
-            { $0.bind(endpoint) }, { $0.int() == 1 }) ?? false
+    /// nil: it is off.
+    private func account(of lane: WebhookLane) throws -> AccountID? {
+        switch lane {
+        case .origin(_, let account): account
+        case .endpoint(let id):
+            try one(
+                "SELECT account FROM webhook_endpoints WHERE id = ? AND disabled_at IS NULL AND deleted_at IS NULL",
+                { $0.bind(id) }, { try $0.id() })
+        }
     }
 
-    fileprivate func due(
-        in lane: WebhookLane, limit: Int, now: Instant, _ vault: Vault
-    ) throws -> [DueDelivery] {
+    /// `keys`: the accounts' default secrets, as far as they have been opened.
+    fileprivate func mail(
+        _ wish: LaneWish, now: Instant, _ vault: Vault, _ keys: inout [AccountID: [WebhookSecret]]
+    ) throws -> LaneMail {
         var endpoint: WebhookEndpoint?
-        if case .endpoint(let id) = lane {
-            endpoint = try self.endpoint(id)
-            guard endpoint?.disabledAt == nil, endpoint != nil else { return [] }
+        var own: [WebhookSecret]?
+        if case .endpoint(let id) = wish.lane {
+            guard let found = try self.endpoint(id), found.disabledAt == nil else {
+                return LaneMail(lane: wish.lane, deliveries: [], isMore: false)
+            }
+            endpoint = found
+            own = try secrets(of: found.account, endpoint: id, now: now, vault)
         }
-        let rows = try all(
+        // The names first: what is on its way already need not be read whole.
+        let waiting = try all(
             """
-            SELECT d.id, d.event, d.url, d.tries, d.due_at, d.account, e.kind, e.task, e.at, e.body,
-                   t.request -> '$.trace'
-              FROM deliveries AS d JOIN events AS e ON e.id = d.event LEFT JOIN tasks AS t ON t.id = e.task
-             WHERE d.state = 'pending' AND d.lane = ? AND d.due_at <= ?
-             ORDER BY d.due_at LIMIT ?
+            SELECT number, id FROM deliveries WHERE state = 'pending' AND lane = ? AND due_at <= ? ORDER BY due_at LIMIT ?
             """,
             {
-                $0.bind(lane.bytes)
+                $0.bind(wish.lane.bytes)
                 $0.bind(now)
-                $0.bind(limit)
+                $0.bind(wish.limit + wish.except.count + 1)
             }
+        ) { row in (number: row.integer(), id: try row.id(Delivery.self)) }.filter { !wish.except.contains($0.id) }
+        let deliveries = try waiting.prefix(wish.limit).compactMap { row in
+            try due(row.number, row.id, endpoint: endpoint) { account in
+                if let own { return own }
+                if let known = keys[account] { return known }
+                let opened = try secrets(of: account, endpoint: nil, now: now, vault)
+                keys[account] = opened
+                return opened
+            }
+        }
+        return LaneMail(lane: wish.lane, deliveries: deliveries, isMore: waiting.count > wish.limit)
+    }
+
+    private func due(
+        _ number: Int64, _ id: DeliveryID, endpoint: WebhookEndpoint?, secrets: (AccountID) throws -> [WebhookSecret]
+    ) throws -> DueDelivery? {
+        try one(
+            """
+            SELECT d.event, d.url, d.tries, d.due_at, d.account, e.kind, e.task, e.at, e.body, t.request -> '$.trace'
+              FROM deliveries AS d JOIN events AS e ON e.id = d.event LEFT JOIN tasks AS t ON t.id = e.task
+             WHERE d.number = ?
+            """, { $0.bind(number) }
         ) { row in
-            let (id, event): (DeliveryID, EventID) = (try row.id(), try row.id())
-            // An endpoint that moved is told at its new address.
+            let event: EventID = try row.id()
             let url = row.text()
+            // An endpoint that moved is told at its new address.
             let delivery = Delivery(
                 id: id, event: event, endpoint: endpoint?.id, url: endpoint?.url ?? url, tries: row.int(),
                 dueAt: row.instant())
             let account: AccountID = try row.id()
             let kind: Event.Kind = try row.word()
             let task = try row.optional { try $0.id(GenerationTask.self) }
-            return (
-                delivery: delivery,
-                event: Event(id: event, account: account, kind: kind, task: task, at: row.instant(), body: row.bytes()),
-                trace: try row.optional { try JSONValue.stored($0.bytes()) }.flatMap(Trace.init(stored:))
-            )
-        }
-        var secrets: [AccountID: [WebhookSecret]] = [:]
-        return try rows.map { row in
-            let account = row.event.account
-            if secrets[account] == nil {
-                secrets[account] = try self.secrets(of: account, endpoint: endpoint?.id, now: now, vault)
-            }
+            let (at, body) = (row.instant(), row.bytes())
+            let trace = try row.optional { try JSONValue.stored($0.bytes()) }.flatMap(Trace.init(stored:))
             return DueDelivery(
-                delivery: row.delivery, account: account, event: row.event, endpoint: endpoint,
-                secrets: secrets[account] ?? [], trace: row.trace)
+                delivery: delivery, account: account,
+                event: Event(id: event, account: account, kind: kind, task: task, at: at, body: body),
+                endpoint: endpoint, secrets: try secrets(account), trace: trace)
         }
     }
 }

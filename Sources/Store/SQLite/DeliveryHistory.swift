@@ -47,6 +47,25 @@ extension SQLiteStore {
         }
     }
 
+    package func resend(
+        _ event: EventID, to endpoint: EndpointID?, now: Instant
+    ) async throws(StoreError) -> Int {
+        try await writer.write { transaction in
+            try transaction.database.run(
+                """
+                UPDATE deliveries SET state = 'pending', due_at = ?1, ended_at = NULL
+                 WHERE event = ?2 AND (?3 IS NULL OR endpoint = ?3)
+                   AND (endpoint IS NULL
+                        OR EXISTS (SELECT 1 FROM webhook_endpoints AS e WHERE e.id = endpoint AND deleted_at IS NULL))
+                """
+            ) {
+                $0.bind(now)
+                $0.bind(event)
+                $0.bind(endpoint)
+            }
+        }
+    }
+
     package func recover(
         _ endpoint: EndpointID, account: AccountID, since: Instant, until: Instant, now: Instant
     ) async throws(StoreError) -> Int {
@@ -132,7 +151,7 @@ extension Database {
     fileprivate func attempts(of delivery: DeliveryID, account: AccountID) throws -> [DeliveryAttempt] {
         try all(
             """
-            SELECT a.try, a.began_at, a.milliseconds, a.status, a.error, a.excerpt, a.next, a.next_at
+            SELECT d.endpoint, a.try, a.began_at, a.milliseconds, a.status, a.error, a.excerpt, a.next, a.next_at
               FROM deliveries AS d JOIN delivery_attempts AS a ON a.delivery = d.id
              WHERE d.id = ? AND d.account = ? ORDER BY a.try
             """,
@@ -141,6 +160,7 @@ extension Database {
                 $0.bind(account)
             }
         ) { row in
+            let endpoint = try row.optional { try $0.id(WebhookEndpoint.self) }
             let (number, at, milliseconds) = (row.int(), row.instant(), row.integer())
             let (status, error, excerpt) = (
                 row.optional { $0.int() }, row.optional { $0.text() }, row.optional { $0.text() }
@@ -152,8 +172,8 @@ extension Database {
             default: next = .abandoned
             }
             return DeliveryAttempt(
-                delivery: delivery, number: number, at: at, milliseconds: milliseconds, status: status, error: error,
-                excerpt: excerpt, next: next)
+                delivery: delivery, endpoint: endpoint, number: number, at: at, milliseconds: milliseconds,
+                status: status, error: error, excerpt: excerpt, next: next)
         }
     }
 }

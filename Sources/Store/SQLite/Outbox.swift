@@ -14,7 +14,7 @@ extension Transaction {
             try deliver(id, of: account, to: endpoint, isSkipped: endpoint.disabledAt != nil, at: now)
         }
         if let url = task?.request.webhookURL {
-            try deliver(id, of: account, to: url, endpoint: nil, lane: .origin(Self.origin(of: url)), at: now)
+            try deliver(id, of: account, to: url, endpoint: nil, lane: .origin(Self.origin(of: url), account), at: now)
         }
     }
 
@@ -84,11 +84,11 @@ extension Database {
 }
 
 extension WebhookLane {
-    /// As a row has it.
+    /// As a row has it. An account's own lane to an origin ends with a zero and the account's id: no origin has a zero.
     var bytes: [UInt8] {
         switch self {
         case .endpoint(let id): [UInt8(ascii: "e")] + id.bytes
-        case .origin(let origin): [UInt8(ascii: "o")] + Array(origin.utf8)
+        case .origin(let origin, let account): [UInt8(ascii: "o")] + Array(origin.utf8) + [0] + account.bytes
         }
     }
 
@@ -99,7 +99,11 @@ extension WebhookLane {
                 throw StoreError.broken("a lane of no endpoint")
             }
             self = .endpoint(id)
-        case UInt8(ascii: "o"): self = .origin(String(decoding: bytes.dropFirst(), as: UTF8.self))
+        case UInt8(ascii: "o"):
+            guard let zero = bytes.firstIndex(of: 0), let account = AccountID(bytes: bytes[(zero + 1)...]) else {
+                throw StoreError.broken("a lane of no account")
+            }
+            self = .origin(String(decoding: bytes[1..<zero], as: UTF8.self), account)
         default: throw StoreError.broken("a lane of neither endpoint nor origin")
         }
     }
