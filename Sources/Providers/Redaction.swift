@@ -5,19 +5,18 @@ struct Redaction: Sendable {
     static let excerptBytes = 2048
     static let messageBytes = 500
 
-    private let secrets: [[UInt8]]
-    /// Their first bytes, so that most bytes are compared with nothing.
-    private var first: [Bool]
+    /// As they came: nearly every answer is read without anything to be cleaned.
+    private let secrets: [String]
 
-    init(_ secrets: [String]) {
-        // Shorter ones would blot out ordinary words; no real key is that short.
-        self.secrets = secrets.map { Array($0.utf8) }.filter { $0.count >= 6 }
-        first = [Bool](repeating: false, count: 256)
-        for secret in self.secrets { first[Int(secret[0])] = true }
-    }
+    init(_ secrets: [String]) { self.secrets = secrets }
 
     /// At most `limit` bytes of `text` that may be kept.
     func clean(_ text: some Collection<UInt8>, limit: Int) -> String {
+        // Shorter ones would blot out ordinary words; no real key is that short.
+        let secrets = secrets.map { Array($0.utf8) }.filter { $0.count >= 6 }
+        // Their first bytes, so that most bytes are compared with nothing.
+        var first = [Bool](repeating: false, count: 256)
+        for secret in secrets { first[Int(secret[0])] = true }
         // Only the beginning is looked at, with room for what will be cut out of it.
         let input = Array(text.prefix(limit * 4))
         var output: [UInt8] = []

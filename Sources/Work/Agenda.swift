@@ -20,9 +20,6 @@ package final class Agenda: Sendable {
 
     package init() {}
 
-    /// Where it would otherwise wake for each job, it wakes for all of a sixtieth of a second.
-    private static let grain: Int64 = 16
-
     /// `key` is due at `moment`, and at no other.
     package func set(_ key: SlotKey, at moment: Instant) {
         state.withLock { state in
@@ -53,12 +50,14 @@ package final class Agenda: Sendable {
         }
     }
 
-    /// When to wake for the next, a little later than it is due, so that others come along.
-    package var next: Instant? {
-        state.withLock { state in
+    /// When to wake for the next: a little later than it is due, at the end of its `grain`, so that one waking serves
+    /// all that are due by then.
+    package func next(grain: Duration) -> Instant? {
+        let grain = max(1, grain.wholeMilliseconds)
+        return state.withLock { state in
             while let first = state.heap.first, state.moments[first.key] != first.moment { state.pop() }
             return state.heap.first.map {
-                Instant(milliseconds: ($0.moment.milliseconds + Self.grain - 1) / Self.grain * Self.grain)
+                Instant(milliseconds: ($0.moment.milliseconds + grain - 1) / grain * grain)
             }
         }
     }

@@ -7,8 +7,17 @@ import Synchronization
 package final class Alarm: Sendable {
     private struct State {
         var moments = Heap()
+        /// When the one asleep wants to be up at the latest. Not a moment like the others: each sleep has its own, and
+        /// were they kept, every waking would leave another behind it.
+        var latest: Instant?
         var rung = false
         var sleeper: CheckedContinuation<Void, Never>?
+
+        /// When to wake the one asleep, if nobody rings.
+        var next: Instant? {
+            guard let first = moments.first else { return latest }
+            return latest.map { min(first, $0) } ?? first
+        }
     }
 
     private let state = Mutex(State())
@@ -40,39 +49,41 @@ package final class Alarm: Sendable {
     /// Somebody wants to be up at `moment`.
     package func set(_ moment: Instant) {
         state.withLock { state in
-            let isEarliest = state.moments.first.map { moment < $0 } ?? true
+            // Whoever is awake looks at the moments before falling asleep.
+            let isSooner = state.sleeper != nil && state.next.map { moment < $0 } ?? true
             state.moments.insert(moment)
-            if isEarliest { arm(moment) }
+            if isSooner { arm(moment) }
         }
     }
 
-    /// Sleeps until it rings or the earliest moment has come; forgets the moments that have.
-    package func sleep() async {
-        if passed() { return }
+    /// Sleeps until it rings, the earliest moment has come, or it is `latest`; forgets the moments that have come.
+    package func sleep(until latest: Instant? = nil) async {
         await withCheckedContinuation { continuation in
             let isAwake = state.withLock { state in
+                let hasCome = dropPassed(&state)
                 defer { state.rung = false }
-                if state.rung { return true }
+                if state.rung || hasCome { return true }
                 state.sleeper = continuation
+                state.latest = latest
+                if let next = state.next { arm(next) }
                 return false
             }
             if isAwake { continuation.resume() }
         }
-        _ = passed()
+        state.withLock { state in
+            state.latest = nil
+            _ = dropPassed(&state)
+        }
     }
 
-    /// Drops the moments that have come, and looks ahead to the next.
-    private func passed() -> Bool {
-        state.withLock { state in
-            let now = clock.now()
-            var any = false
-            while let first = state.moments.first, first <= now {
-                state.moments.removeFirst()
-                any = true
-            }
-            if let next = state.moments.first { arm(next) }
-            return any
+    private func dropPassed(_ state: inout State) -> Bool {
+        let now = clock.now()
+        var any = false
+        while let first = state.moments.first, first <= now {
+            state.moments.removeFirst()
+            any = true
         }
+        return any
     }
 
     /// Under the lock: of two who set it at the same time the earlier moment must win.

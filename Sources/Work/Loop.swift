@@ -28,8 +28,8 @@ package final class Loop: Sendable {
             if let picked, picked > 0, duty.looksAgain { alarm.ring() }
             let now = shop.clock.now()
             if let moment = duty.nextLook(after: now) { alarm.set(moment) }
-            alarm.set(now + (shop.store.reconciling == nil ? Self.safetyNet : Self.betweenLooksAtRelease))
-            await alarm.sleep()
+            await alarm.sleep(
+                until: now + (shop.store.reconciling == nil ? Self.safetyNet : Self.betweenLooksAtRelease))
         }
     }
 
@@ -54,7 +54,6 @@ package final class Loop: Sendable {
     /// Begins an errand now, out of turn.
     package func begin(_ errand: Errand) {
         errands.start(errand) { [self, shop, alarm, duty] outcome, again in
-            shop.tally.errand(duty.name, outcome)
             if again, duty.repeats, outcome == .progressed {
                 begin(errand)
             } else if outcome == .postponed {

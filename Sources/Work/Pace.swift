@@ -22,6 +22,12 @@ package struct Pace: Hashable, Sendable {
 
     package func wait(_ duration: Duration) -> Duration { duration * scale }
 
+    /// Looks that fall due within this begin together: one waking for dozens of jobs, where thousands run. No job
+    /// notices a sixteenth of its shortest wait.
+    package var lookGrain: Duration {
+        min(max(wait(shortestLook) / 16, .milliseconds(16)), .milliseconds(64))
+    }
+
     /// The first look at a job that usually takes `usual` (real time): a little before it would be done.
     package func firstLook(
         usual: Duration, calledBack: Bool, random: inout some RandomNumberGenerator

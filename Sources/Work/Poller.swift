@@ -10,6 +10,7 @@ package struct Poller: Duty {
     package let repeats = true
     private let shop: Workshop
     private let agenda = Agenda()
+    private let dice = Dice()
     private let lastSweep = LastSweep()
 
     package init(_ shop: Workshop) { self.shop = shop }
@@ -18,6 +19,8 @@ package struct Poller: Duty {
     private static let longestSilence = Duration.seconds(30)
     /// Until a look that is under way is asked for again.
     private static let untilFree = Duration.milliseconds(100)
+    /// Until a row that the store could not give is asked for again.
+    private static let untilReadable = Duration.seconds(1)
     /// Rows are gone through this often, for jobs that nobody told us of: there should be none.
     private static let betweenSweeps = Duration.seconds(60)
 
@@ -37,7 +40,7 @@ package struct Poller: Duty {
         }
     }
 
-    package func nextLook(after now: Instant) -> Instant? { agenda.next }
+    package func nextLook(after now: Instant) -> Instant? { agenda.next(grain: shop.pace.lookGrain) }
 
     package func pick(
         limit: Int, busy: Busy, now: Instant
@@ -49,8 +52,15 @@ package struct Poller: Duty {
                 if !agenda.knows(key) { agenda.set(key, at: now + Self.untilFree) }
                 continue
             }
-            guard let due = try await due(key) else { continue }
-            errands.append(errand(for: due))
+            do throws(StoreError) {
+                guard let due = try await due(key) else { continue }
+                errands.append(errand(for: due))
+            } catch {
+                // The row cannot be read now: this look is put off, and the others are not lost with it.
+                guard error != .closed else { throw error }
+                shop.journal.note(.error, "could not look at a job", task: key.task, ["error": "\(error)"])
+                if !agenda.knows(key) { agenda.set(key, at: now + Self.untilReadable) }
+            }
         }
         return try await errands + sweep(limit: limit - errands.count, busy: busy, now: now)
     }
@@ -82,7 +92,7 @@ package struct Poller: Duty {
         let provider = attempt.provider
         guard let desk = shop.desk(provider), desk.hasKey else {
             // Taken out of the config with jobs under way: they wait for it to come back, or for their deadline.
-            return await next(due, until: shop.clock.now() + shop.settings.pace.wait(.seconds(30)))
+            return await next(due, until: shop.clock.now() + shop.pace.wait(.seconds(30)))
         }
         let now = shop.clock.now()
         if let until = shop.board.takeLook(provider, at: now) {
@@ -105,7 +115,7 @@ package struct Poller: Duty {
             return await goesOn(due, percent: guess, status: status, pollAt: at(due, wait, desk))
         case .done(let results):
             guard let knowing = await KnownResults.handle(handle, knowing: results, files: shop.files) else {
-                return await next(due, until: now + shop.settings.pace.wait(.seconds(10)))
+                return await next(due, until: now + shop.pace.wait(.seconds(10)))
             }
             let took = now - (attempt.acceptedAt ?? attempt.beganAt)
             shop.board.change(desk.id) { $0.generationSucceeded(kind, after: took, at: now) }
@@ -147,11 +157,10 @@ package struct Poller: Duty {
 
     private func at(_ due: DueSlot, _ asked: Duration?, _ desk: any Desk) -> Instant {
         let now = shop.clock.now()
-        var random = SystemRandomNumberGenerator()
+        var random = dice
         let elapsed = now - (due.slot.attempt?.acceptedAt ?? now)
         return now
-            + shop.settings.pace.nextLook(
-                elapsed: elapsed, asked: asked, calledBack: desk.callsBack, random: &random)
+            + shop.pace.nextLook(elapsed: elapsed, asked: asked, calledBack: desk.callsBack, random: &random)
     }
 
     /// A job that runs on: a row where there is news for the customer, or none was written for long.
@@ -172,7 +181,7 @@ package struct Poller: Duty {
     /// Progress by the clock, where the provider tells none: honest about never being done.
     private func estimate(_ attempt: Attempt, _ kind: RequestKind, _ desk: any Desk, now: Instant) -> Int? {
         guard let began = attempt.acceptedAt else { return nil }
-        let usual = shop.board[desk.id]?.usual(kind) ?? shop.settings.pace.wait(desk.typical(kind))
+        let usual = shop.board.usual(kind, at: desk.id) ?? shop.pace.wait(desk.typical(kind))
         guard usual > .zero else { return nil }
         return min(90, Int(90 * ((now - began) / usual)))
     }

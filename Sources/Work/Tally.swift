@@ -40,7 +40,6 @@ package final class Tally: Sendable {
         /// Late results and accepted jobs nobody wanted any more.
         package fileprivate(set) var lateResults: UInt64 = 0
         package fileprivate(set) var callbacks: [Label: UInt64] = [:]
-        package fileprivate(set) var errands: [String: UInt64] = [:]
     }
 
     private let state = Mutex(Snapshot())
@@ -82,9 +81,5 @@ package final class Tally: Sendable {
 
     func callback(_ provider: ProviderID, _ word: String) {
         state.withLock { $0.callbacks[Label(provider: provider, word: word), default: 0] += 1 }
-    }
-
-    func errand(_ duty: String, _ outcome: Outcome) {
-        state.withLock { $0.errands["\(duty) \(outcome.rawValue)", default: 0] += 1 }
     }
 }

@@ -89,6 +89,7 @@ package final class Work: Sendable {
     private func observe(_ task: GenerationTask) {
         if shop.board.observe(task) { dispatcher.alarm.ring() }
         looks.observe(task)
+        var isRunning = false
         var isUnfinished = false
         for slot in task.slots {
             guard !slot.state.isFinal else { continue }
@@ -96,12 +97,13 @@ package final class Work: Sendable {
             guard let due = slot.dueAt else { continue }
             switch slot.state {
             case .queued: dispatcher.alarm.set(due)
-            case .running: poller.alarm.set(due)
+            case .running: isRunning = true
             case .fetching: finisher.alarm.set(due)
             case .unknown: reconciler.alarm.set(due)
             case .submitting, .finished, .failed, .canceled, .expired: break
             }
         }
+        if isRunning, let moment = looks.nextLook(after: shop.clock.now()) { poller.alarm.set(moment) }
         if isUnfinished {
             reaper.alarm.set(min(task.deadline, task.startedAt == nil ? task.startBy ?? task.deadline : task.deadline))
         } else if cancels.observe(task) {

@@ -41,6 +41,8 @@ package final class Workshop: Sendable {
     }
 
     package var settings: WorkSettings { state.withLock { $0.settings } }
+    /// By itself, for it is asked at every look and the settings are much to copy.
+    package var pace: Pace { state.withLock { $0.settings.pace } }
 
     package func desk(_ provider: ProviderID) -> (any Desk)? { state.withLock { $0.desks[provider] } }
 
@@ -109,7 +111,7 @@ package final class Workshop: Sendable {
 
     /// The job of an attempt under way.
     func job(_ due: DueSlot, _ attempt: Attempt) -> Job {
-        let scale = settings.pace.scale
+        let scale = pace.scale
         let age = attempt.acceptedAt.map { clock.now() - $0 } ?? .zero
         return Job(task: due.task, slot: due.slot, attempt: attempt, age: scale > 0 ? age / scale : age)
     }

@@ -43,6 +43,36 @@ import Testing
         }
     }
 
+    @Test func `sleeps no longer than it is told to`() async {
+        let clock = RunClock.system()
+        let alarm = Alarm(clock: clock)
+        alarm.set(clock.now() + .seconds(600))
+        let latest = clock.now() + .milliseconds(20)
+        await alarm.sleep(until: latest)
+        #expect(clock.now() >= latest - .milliseconds(1))
+    }
+
+    /// Each waking of a loop names one: were they kept, a busy hour would be woken for ever after.
+    @Test func `how long a sleep may last is forgotten with it`() async {
+        let now = Mutex(Instant(milliseconds: 0))
+        let alarm = Alarm(clock: RunClock { now.withLock { $0 } })
+        for moment in 1...5 {
+            alarm.ring()
+            await alarm.sleep(until: Instant(milliseconds: Int64(moment * 10)))
+        }
+        now.withLock { $0 = Instant(milliseconds: 1000) }
+        let isUp = Mutex(false)
+        let sleeper = Task {
+            await alarm.sleep(until: Instant(milliseconds: 1_000_000))
+            isUp.withLock { $0 = true }
+        }
+        // Had any of the five been kept, it would be up by itself long before it has yielded this often.
+        for _ in 0..<1000 { await Task.yield() }
+        #expect(!isUp.withLock { $0 })
+        alarm.ring()
+        await sleeper.value
+    }
+
     @Test func `a moment that has passed does not let it sleep`() async {
         let clock = RunClock.system()
         let alarm = Alarm(clock: clock)

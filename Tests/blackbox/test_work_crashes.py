@@ -54,7 +54,9 @@ def test_accepted_upstream_and_never_heard_of(is_killed: bool, is_called_back: b
         calls = {name: {"requests_per_minute": None, "timeout": 20} for name in PROVIDERS}
         with work_gateway({name: sim for name in PROVIDERS}, public | {"providers": calls}, port=port) as gateway:
             fault = {"hang": "after"} if is_killed else {"lose": True}
-            sim.fault(route="submit", times=len(PROVIDERS), **fault)
+            # One for each: who asks again soon must not meet what was meant for another's first time.
+            for name in PROVIDERS:
+                sim.fault(provider=name, route="submit", times=1, **fault)
             tasks = {name: gateway.submit(only(name, cancel_after=5)) for name in PROVIDERS}
             until(lambda: all(sim.count(name, "bought") for name in PROVIDERS))
             if is_killed:
