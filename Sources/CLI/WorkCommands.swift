@@ -1,3 +1,5 @@
+import JSON
+
 extension Command {
     static let work: [Command] = [
         Command(
