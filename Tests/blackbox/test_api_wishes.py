@@ -88,7 +88,8 @@ def test_the_first_task_already_says_how_long_it_may_take():
             assert time.monotonic() < deadline, status
             time.sleep(0.05)
         assert 1 <= status["eta_seconds"] <= 40 and status["queue_position"] is None
-        assert fresh.status(second)["queue_position"] == 1
+        # The next in line: nobody waits before it.
+        assert fresh.status(second)["queue_position"] == 0
 
 
 def test_a_receipt_tells_nothing_of_what_the_house_holds_for_others(gateway):
