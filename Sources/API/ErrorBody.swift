@@ -137,8 +137,10 @@ extension ErrorBody {
             self.init(
                 400, "no_provider_fits",
                 "No provider can take this request as it is; details name what stands in the way.",
-                suggestion: "Change the fields named, or send \"on_unsupported\": \"adjust\" to take the nearest value."
-            )
+                // A provider that is not enabled, say, takes nothing however it is adjusted.
+                suggestion: obstacles.contains { $0.parameter != "provider" }
+                    ? "Change the fields named, or send \"on_unsupported\": \"adjust\" to take the nearest value."
+                    : "Ask for another provider, or leave the choice to the gateway with \"auto\".")
             details = obstacles
             parameter = obstacles.first?.parameter
         case .providersOff:

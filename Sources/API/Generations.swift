@@ -1,5 +1,4 @@
 import Domain
-import Files
 import Glibc
 import HTTP
 import JSON
@@ -66,46 +65,6 @@ extension API {
 
     // MARK: Steps of a submit
 
-    /// A request read, checked and with its picture's bytes at hand.
-    struct Draft: Sendable {
-        var request: GenerationRequest
-        let adjustments: [Adjustment]
-        /// The picture's bytes, if it came as bytes: not yet kept.
-        let picture: [UInt8]?
-    }
-
-    func draft(_ call: Call) async throws(Refusal) -> Draft {
-        let rules = GenerationBody.Rules(
-            settings: call.settings, providers: { [around] in around.providers().map(\.id) },
-            objection: around.objection)
-        let body = try GenerationBody(call, rules)
-        var request = body.request
-        switch body.picture {
-        case .url(let url):
-            request.picture = .url(url)
-            return Draft(request: request, adjustments: body.adjustments, picture: nil)
-        case .encoded(let slice):
-            let (inspect, digest) = (around.inspect, around.digest)
-            let decoded = await pictures.run { () -> Result<([UInt8], KeptPicture), PictureFault> in
-                Pictures.bytes(of: slice).flatMap { bytes in
-                    inspect(bytes).map { facts in
-                        let kept = KeptPicture(
-                            sha256: Self.hexadecimal(digest(bytes)), format: facts.format,
-                            byteCount: Int64(bytes.count), width: facts.width, height: facts.height)
-                        return (bytes, kept)
-                    }
-                }
-            }
-            do throws(PictureFault) {
-                let (bytes, kept) = try decoded.get()
-                request.picture = .kept(kept)
-                return Draft(request: request, adjustments: body.adjustments, picture: bytes)
-            } catch {
-                throw .invalid([FieldFault("image", error.message, allowed: "PNG, JPEG or WebP")])
-            }
-        }
-    }
-
     struct Taken: Sendable {
         let task: TaskID
         let isReplay: Bool
@@ -132,7 +91,9 @@ extension API {
             if let replay = try await replay(of: idempotency, principal, call) { return replay }
             throw error
         }
-        if let picture = draft.picture { try await keep(picture) }
+        if let picture = draft.picture, case .kept(let kept) = draft.request.picture {
+            try await keep(picture, kept)
+        }
         let answer = submitAnswer(
             task, draft.adjustments + (choice?.adjustments ?? []), isPretend: choice?.provider == .sandbox)
         let submission = Submission(
@@ -220,21 +181,6 @@ extension API {
             request: request, createdAt: call.now,
             deadline: call.now + min(call.settings.taskDeadline, request.cancelAfter ?? call.settings.taskDeadline),
             startBy: request.startWithin.map { call.now + $0 }, adjustments: draft.adjustments, slots: slots)
-    }
-
-    private func keep(_ picture: [UInt8]) async throws(Refusal) {
-        let files = around.files
-        let result = await pictures.run { () -> Result<FileName, FilesError> in
-            do throws(FilesError) { return .success(try files.keep(picture)) } catch { return .failure(error) }
-        }
-        do throws(FilesError) {
-            _ = try result.get()
-        } catch {
-            switch error {
-            case .noRoom: throw .noRoom
-            case .broken(let why): throw .broken(why)
-            }
-        }
     }
 
     // MARK: Answers

@@ -73,7 +73,9 @@ extension API {
         guard let text else { return nil }
         guard let seconds = Int(text), (0...60).contains(seconds) else {
             throw .invalid([
-                FieldFault("wait", "wait must be whole seconds from 0 to 60.", value: .string(text), allowed: "0 to 60")
+                FieldFault(
+                    "wait", "wait must be whole seconds from 0 to 60.", value: .string(text),
+                    allowed: ["minimum": 0, "maximum": 60])
             ])
         }
         return seconds == 0 ? nil : seconds

@@ -110,16 +110,20 @@ extension JSONWriter {
             $0.member("slot", posting.slot)
             $0.member("item", posting.item?.rawValue)
             $0.member("reference", posting.reference)
-            $0.member("balance_after", posting.balanceAfter.amount)
-            $0.member("account_sequence", posting.accountSequence)
+            // The wallet's. A settlement moves what the house holds for all its customers, and that is nobody's to read.
+            let isWallets = posting.from.isWallet || posting.to.isWallet
+            $0.member("balance_after", isWallets ? posting.balanceAfter.amount : nil)
+            $0.member("account_sequence", isWallets ? posting.accountSequence : nil)
         }
     }
 }
 
 extension LedgerAccount {
     /// A customer has one wallet and need not know its inner name.
-    fileprivate var publicName: String {
-        if case .wallet = self { "wallet" } else { name }
+    fileprivate var publicName: String { isWallet ? "wallet" : name }
+
+    fileprivate var isWallet: Bool {
+        if case .wallet = self { true } else { false }
     }
 }
 

@@ -1,3 +1,5 @@
+import JSON
+
 extension Command {
     static let work: [Command] = [
         Command(
@@ -100,9 +102,19 @@ extension Command {
             action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/disable", [:]) }),
         Command(
             words: ["providers", "test"], summary: "make a cheap real call to a provider with the configured key",
-            detail: "Buys nothing: asks for what is left there, or for a job that does not exist.",
+            detail: """
+                Buys nothing: asks for what is left there, or for a job that does not exist. Ends with 1 when the provider
+                does not answer as it should.
+                """,
             arguments: [provider],
-            action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/test", [:]) }),
+            action: .ask { call in
+                var request = AdminRequest.post("/admin/v1/providers/\(Path.part(try call.need("ID")))/test", [:])
+                request.objection = { answer in
+                    guard answer.value["ok"]?.bool != true else { return nil }
+                    return answer.value["message"]?.string ?? "the provider did not answer as it should"
+                }
+                return request
+            }),
         Command(
             words: ["stats"], summary: "tasks, success, durations, credits, cost and margin by provider and day",
             detail: """

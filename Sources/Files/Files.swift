@@ -11,6 +11,10 @@ package protocol Files: Sendable {
     /// For bytes already at hand.
     func keep(_ bytes: [UInt8]) throws(FilesError) -> FileName
 
+    /// The same for bytes that the caller has hashed: `name` is their SHA-256. What is there already is not
+    /// written again.
+    func keep(_ bytes: [UInt8], as name: FileName) throws(FilesError)
+
     /// The path of a kept file, or nil when it is gone.
     func path(of name: FileName) -> String?
 

@@ -39,13 +39,40 @@ package final class LocalFiles: Files {
     package func keep(_ draft: consuming Draft) throws(FilesError) -> FileName {
         let (digest, count) = try draft.digest()
         let name = FileName(digest: digest)
+        if try keepsOn(name) { return name }
+        try keep(draft, as: name, byteCount: count)
+        return name
+    }
+
+    package func keep(_ bytes: [UInt8]) throws(FilesError) -> FileName {
+        var digest = [UInt8](repeating: 0, count: 32)
+        SHA256(bytes, bytes.count, &digest)
+        let name = FileName(digest: digest)
+        try keep(bytes, as: name)
+        return name
+    }
+
+    package func keep(_ bytes: [UInt8], as name: FileName) throws(FilesError) {
+        if try keepsOn(name) { return }
+        let draft = try draft()
+        try draft.write(bytes)
+        try keep(draft, as: name, byteCount: Int64(bytes.count))
+    }
+
+    /// Whether it is here already; then its age starts anew.
+    private func keepsOn(_ name: FileName) throws(FilesError) -> Bool {
         let (folder, path) = place(of: name)
-        if naming.withLock({ _ in renew(path) }) {
-            // Whoever kept it first may not have come to this yet.
-            try syncDirectory(folder)
-            return name
+        guard naming.withLock({ _ in renew(path) }) else { return false }
+        // Whoever kept it first may not have come to this yet.
+        try syncDirectory(folder)
+        return true
+    }
+
+    private func keep(_ draft: consuming Draft, as name: FileName, byteCount: Int64) throws(FilesError) {
+        let (folder, path) = place(of: name)
+        guard usedBytes + byteCount <= quota else {
+            throw .noRoom(needed: byteCount, free: max(0, quota - usedBytes))
         }
-        guard usedBytes + count <= quota else { throw .noRoom(needed: count, free: max(0, quota - usedBytes)) }
         guard fsync(draft.descriptor) == 0 else { throw FilesError(errno: errno, doing: "sync \(draft.path)") }
         if mkdir(folder, 0o700) == 0 {
             try syncDirectory(directory)
@@ -56,18 +83,11 @@ package final class LocalFiles: Files {
         let failure = naming.withLock { _ -> Int32 in
             if renew(path) { return 0 }
             guard rename(source, path) == 0 else { return errno }
-            used.wrappingAdd(count, ordering: .relaxed)
+            used.wrappingAdd(byteCount, ordering: .relaxed)
             return 0
         }
         guard failure == 0 else { throw FilesError(errno: failure, doing: "name \(path)") }
         try syncDirectory(folder)
-        return name
-    }
-
-    package func keep(_ bytes: [UInt8]) throws(FilesError) -> FileName {
-        let draft = try draft()
-        try draft.write(bytes)
-        return try keep(draft)
     }
 
     package func path(of name: FileName) -> String? {

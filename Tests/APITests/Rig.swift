@@ -58,6 +58,7 @@ private struct NoFiles: Files {
     func draft() throws(FilesError) -> Draft { throw .broken("no files in this test") }
     func keep(_ draft: consuming Draft) throws(FilesError) -> FileName { throw .broken("no files in this test") }
     func keep(_ bytes: [UInt8]) throws(FilesError) -> FileName { throw .broken("no files in this test") }
+    func keep(_ bytes: [UInt8], as name: FileName) throws(FilesError) { throw .broken("no files in this test") }
     func path(of name: FileName) -> String? { nil }
     func renew(_ name: FileName) -> Bool { false }
     func remove(_ name: FileName, olderThan age: Int64) {}

@@ -22,6 +22,19 @@ import Testing
         #expect(files.path(of: first) != nil)
     }
 
+    @Test func `bytes whose name is known are the same file, and kept once`() throws {
+        let (files, _) = try temporary(quota: 3)
+        let name = try #require(
+            FileName("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"))
+        try files.keep(Array("abc".utf8), as: name)
+        let path = try #require(files.path(of: name))
+        #expect(FileManager.default.contents(atPath: path) == Data("abc".utf8))
+        // With no room left, what is here already needs none.
+        try files.keep(Array("abc".utf8), as: name)
+        #expect(try files.keep(Array("abc".utf8)) == name)
+        #expect(files.usedBytes == 3)
+    }
+
     @Test func `a draft that is not kept leaves nothing`() throws {
         let (files, _) = try temporary()
         let path: String

@@ -1,6 +1,7 @@
 """What a demanding user tries next: odd types in the gateway's own fields, wishes to the sandbox, posts sent twice."""
 
 import json
+import time
 import uuid
 
 import pytest
@@ -76,6 +77,28 @@ def test_a_misspelt_wish_to_the_sandbox_is_refused_with_the_nearest(gateway):
 def test_a_wish_the_sandbox_knows_comes_true(gateway):
     status = gateway.finished(gateway.submit(picture(metadata={"sandbox": "fail"})))
     assert status["status"] == "FAILED" and status["credits"] == 0 and status["failure_reason"]
+
+
+def test_the_first_task_already_says_how_long_it_may_take():
+    """Nothing is measured yet: what such a job takes as a rule has to do."""
+    with Gateway(config={"providers": {"sandbox": {"duration": 40, "concurrency": 1}}}) as fresh:
+        first, second = fresh.submit(), fresh.submit()
+        deadline = time.monotonic() + 30
+        while (status := fresh.status(first))["state"] != "running":
+            assert time.monotonic() < deadline, status
+            time.sleep(0.05)
+        assert 1 <= status["eta_seconds"] <= 40 and status["queue_position"] is None
+        # The next in line: nobody waits before it.
+        assert fresh.status(second)["queue_position"] == 0
+
+
+def test_a_receipt_tells_nothing_of_what_the_house_holds_for_others(gateway):
+    """A settlement is between the house's own accounts: their balances and numbers are not a customer's to read."""
+    task = gateway.submit(picture())
+    gateway.finished(task)
+    postings = gateway.get(f"/v1/generation-request/{task}/receipt/").json()["charged"]["postings"]
+    seen = {p["kind"]: (p["balance_after"], p["account_sequence"]) for p in postings}
+    assert set(seen) == {"hold", "settle"} and seen["settle"] == (None, None) and None not in seen["hold"]
 
 
 # Posts sent twice

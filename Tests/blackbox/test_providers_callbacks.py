@@ -189,7 +189,7 @@ def test_a_certificate_nobody_vouches_for_is_told_nothing(sim: Simulator):
         assert (status["status"], status["credits"]) == ("FAILED", 0)
         assert {a["fault"] for a in attempts(gateway, task)} == {"tls_error"}
         run = gateway.cli("providers", "test", "runware", check=False)
-        assert "certificate" in run.stdout
+        assert run.returncode == 1 and "certificate" in run.stdout
     assert {p: sim.count(p, "requests") for p in PROVIDERS} == before
 
 

@@ -191,6 +191,7 @@ def test_answers_about_a_balance(house: House, provider: str):
         house.proxies[provider].plan("balance", [kind])
         run = house.gateway.cli("providers", "test", provider, "--json", check=False)
         assert json.loads(run.stdout)["ok"] is False, (kind, run.stdout, run.stderr)
+        assert run.returncode == 1, (kind, run.stdout, run.stderr)
     told = json.loads(house.gateway.cli("providers", "test", provider, "--json").stdout)
     assert told["ok"] and told["balance"], told
     assert ("1000 calls a minute" in told["message"]) == (provider == "3daistudio"), told

@@ -123,8 +123,8 @@ enum Schemas {
                 "sequence":{"type":"integer"},"kind":{"type":"string","enum":["grant","hold","settle","refund","adjust"]},
                 "debit":{"type":"string"},"credit":{"type":"string"},"amount":{"type":"integer","minimum":1},
                 "at":{"type":"string","format":"date-time"},"task_id":{"type":["string","null"]},
-                "slot":{"type":["integer","null"]},"item":{"type":["string","null"]},
-                "reference":{"type":["string","null"]},"balance_after":{"type":"integer"},"account_sequence":{"type":"integer"}}}
+                "slot":{"type":["integer","null"]},"item":{"type":["string","null"]},"reference":{"type":["string","null"]},
+                "balance_after":{"type":["integer","null"],"description":"The wallet's."},"account_sequence":{"type":["integer","null"]}}}
                 """
             ),
             (

@@ -38,7 +38,7 @@ extension House {
         }
         around.providers = { [weak self] in self?.providerViews() ?? [] }
         around.sandboxWords = SandboxMode.allCases.map(\.rawValue)
-        around.estimate = { found, now in TimeLeft(work.shop.board).of(found, at: now) }
+        around.estimate = { found, now in TimeLeft(work.shop).of(found, at: now) }
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
         }

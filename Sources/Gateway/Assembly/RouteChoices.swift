@@ -34,11 +34,11 @@ struct RouteChoices {
     }
 }
 
-/// How long a task may still take, from what such jobs took lately. Nothing is promised.
+/// How long a task may still take, from what such jobs took lately, or take there as a rule. Nothing is promised.
 struct TimeLeft {
-    private let board: ProviderBoard
+    private let shop: Workshop
 
-    init(_ board: ProviderBoard) { self.board = board }
+    init(_ shop: Workshop) { self.shop = shop }
 
     /// On the way of each status read: what it needs of the task is read in place.
     func of(_ found: RenderedTask, at now: Instant) -> Duration? {
@@ -46,10 +46,15 @@ struct TimeLeft {
         for index in found.task.slots.indices where !found.task.slots[index].state.isFinal {
             guard let provider = found.task.slots[index].attempt?.provider,
                 let began = found.task.slots[index].attempt?.beganAt,
-                let usual = board.usual(RequestKind(found.task.request.parameters), at: provider)
+                let usual = usual(RequestKind(found.task.request.parameters), at: provider)
             else { continue }
             longest = max(longest ?? .zero, max(.seconds(1), usual - (now - began)))
         }
         return longest
+    }
+
+    /// Until the first such job is done there, nothing is measured.
+    private func usual(_ kind: RequestKind, at provider: ProviderID) -> Duration? {
+        shop.board.usual(kind, at: provider) ?? shop.desk(provider).map { shop.settings.pace.wait($0.typical(kind)) }
     }
 }
