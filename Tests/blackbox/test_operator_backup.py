@@ -225,6 +225,15 @@ def test_a_dry_run_says_what_an_upgrade_would_do_and_does_nothing(older):
     assert not list(older.glob("gateway.db.schema-*"))
 
 
+def test_a_dry_run_looks_at_a_database_in_use_and_a_real_one_does_not():
+    with Gateway() as g:
+        looked = g.cli("migrate", "--dry-run")
+        assert looked.stdout == "the database is up to date\n"
+        done = g.cli("migrate", check=False)
+        assert done.returncode == 1 and f"in use by process {g.pid}; stop it first" in done.stderr
+        assert g.finished(g.submit())["status"] == "FINISHED"
+
+
 @pytest.mark.parametrize("wanted", [True, False])
 def test_a_start_upgrades_after_a_copy_unless_none_is_wanted(older, wanted):
     old = version(older / "gateway.db")

@@ -40,7 +40,7 @@ extension API {
     /// Sends again what had no success at an endpoint, whoever's it is; of the last 14 days unless said otherwise.
     @Sendable func replayWebhooks(_ call: Call) async throws(Refusal) -> HTTPResponse {
         var fields = try Fields(call.request.body)
-        let id = fields.required("endpoint") { $0.text("endpoint", lengths: 36...36) }.flatMap { EndpointID($0) }
+        let id = fields.required("endpoint") { $0.text("endpoint", lengths: 1...64) }.flatMap { EndpointID($0) }
         let since = fields.moment("since") ?? call.now - .seconds(14 * 86_400)
         let until = fields.moment("until") ?? call.now
         fields.refuse(allBut: ["endpoint", "since", "until"])

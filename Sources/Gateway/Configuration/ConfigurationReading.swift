@@ -39,7 +39,11 @@ extension Configuration {
             effective.append(
                 EffectiveSetting(key: setting.key, exact: value, origin: origin, needsRestart: setting.needsRestart))
         }
-        let faults = reading.faults + contradictions()
+        // What could not be read is told once: that it is missing as well is no second mistake.
+        let missing = contradictions().filter { later in !reading.faults.contains { $0.key == later.key } }
+        // A default that could not be read, and that something else is said instead of, is missed by nobody.
+        let given = reading.faults.filter { $0.origin != .standard || reading.values[$0.key ?? ""] == nil }
+        let faults = given + missing
         guard faults.isEmpty else { throw ConfigurationFaults(faults: faults) }
     }
 }
@@ -58,7 +62,7 @@ struct ConfigurationReading {
         } catch {
             preconditionFailure("the embedded defaults: line \(error.position.line): \(error.message)")
         }
-        precondition(faults.isEmpty, "the embedded defaults: \(ConfigurationFaults(faults: faults))")
+        // A fault here is the world's, such as a file that NAME_FILE names and nobody can read: told like any other.
     }
 
     mutating func readFile() {
