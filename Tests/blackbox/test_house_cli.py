@@ -1,6 +1,7 @@
 """The command line, with a gateway running and without one."""
 
 import json
+import os
 import re
 import subprocess
 
@@ -10,6 +11,7 @@ from gateway import Gateway, binary
 
 
 def run(*words: str, **rest) -> subprocess.CompletedProcess:
+    rest.setdefault("env", {k: v for k, v in os.environ.items() if not k.startswith("TRELLIS_")})
     return subprocess.run([str(binary()), *words], capture_output=True, text=True, timeout=30, **rest)
 
 
@@ -161,6 +163,21 @@ def test_a_backup_that_cannot_be_made_says_why(house):
         assert answer.returncode == 1 and why in answer.stderr, answer
         assert "our side" not in answer.stderr
     assert house.cli("credits", "verify").returncode == 0
+
+
+def test_commands_need_none_of_the_providers_keys():
+    with Gateway({"providers": {"fal": {"enabled": True}}}, env={"FAL_KEY": "a-key-of-many-letters"}) as g:
+        # The operator's shell, which has nothing of the service's environment.
+        g.env = {}
+        for words in (["accounts", "list"], ["health"], ["providers", "list"], ["reload"]):
+            assert g.cli(*words).returncode == 0
+        assert "key-of-many" not in g.cli("providers", "list", "--json").stdout
+        assert run("check", "--config", str(g.config_path)).returncode == 1
+        g.stop()
+        assert "tests" in g.cli("accounts", "list").stdout
+        assert "fal has no key" in g.cli("providers", "test", "fal", check=False).stderr
+        # To run without its key would be another matter.
+        assert run("serve", "--config", str(g.config_path)).returncode == 1
 
 
 def test_what_needs_a_gateway_says_so(house):

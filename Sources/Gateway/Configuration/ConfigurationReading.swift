@@ -11,6 +11,8 @@ package struct ConfigurationSources: Sendable {
     package var flags: [(key: String, flag: String, text: String)]
     /// Reads a file that holds a secret, by `NAME_FILE`; nil when it cannot be read.
     package var contents: @Sendable (_ path: String) -> [UInt8]?
+    /// Whether a provider that is enabled must have its key.
+    package var needsKeys = true
 
     package init(
         file: (path: String, bytes: [UInt8])? = nil, environment: [String: String] = [:],
@@ -40,7 +42,7 @@ extension Configuration {
                 EffectiveSetting(key: setting.key, exact: value, origin: origin, needsRestart: setting.needsRestart))
         }
         // What could not be read is told once: that it is missing as well is no second mistake.
-        let missing = contradictions().filter { later in !reading.faults.contains { $0.key == later.key } }
+        let missing = contradictions(missingKeys: sources.needsKeys).filter { later in !reading.faults.contains { $0.key == later.key } }
         // A default that could not be read, and that something else is said instead of, is missed by nobody.
         let given = reading.faults.filter { $0.origin != .standard || reading.values[$0.key ?? ""] == nil }
         let faults = given + missing
