@@ -42,7 +42,9 @@ extension Configuration {
                 EffectiveSetting(key: setting.key, exact: value, origin: origin, needsRestart: setting.needsRestart))
         }
         // What could not be read is told once: that it is missing as well is no second mistake.
-        let missing = contradictions(missingKeys: sources.needsKeys).filter { later in !reading.faults.contains { $0.key == later.key } }
+        let missing = contradictions(missingKeys: sources.needsKeys).filter { fault in
+            !reading.faults.contains { $0.key == fault.key }
+        }
         // A default that could not be read, and that something else is said instead of, is missed by nobody.
         let given = reading.faults.filter { $0.origin != .standard || reading.values[$0.key ?? ""] == nil }
         let faults = given + missing
