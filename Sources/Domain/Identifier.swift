@@ -20,6 +20,9 @@ package struct Identifier<Thing>: Hashable, Sendable, Comparable {
         return Self(at: now, random: &random)
     }
 
+    /// The random half is enough to spread them, and a table of tasks is asked at each status read.
+    package func hash(into hasher: inout Hasher) { hasher.combine(low) }
+
     package static func < (left: Self, right: Self) -> Bool {
         (left.high, left.low) < (right.high, right.low)
     }

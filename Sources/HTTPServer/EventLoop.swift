@@ -65,7 +65,7 @@ final class EventLoop: @unchecked Sendable {
     /// How long to stay with epoll before going back to Dispatch.
     private static let silenceMilliseconds: Int32 = 5
     /// So many events at once, and more are on their way.
-    private static let flood = 8
+    private static let flood = 2
     private static let specialTag: UInt64 = 0xffff_ffff_0000_0000
     private static let mailTag = specialTag | 0xffff_ffff
     private static let timerTag = specialTag | 0xffff_fffe
