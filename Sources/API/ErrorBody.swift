@@ -126,6 +126,11 @@ extension ErrorBody {
         case .noSuchRoute:
             self.init(404, "not_found", "There is nothing at this path.", suggestion: "The paths are listed at /docs.")
         case .notFound(let what): self.init(404, "not_found", "No \(what) with this id.")
+        case .noneCalled(let kind, let given, let known):
+            let list = known.isEmpty ? nil : "There are " + known.joined(separator: ", ") + "."
+            self.init(
+                404, "not_found", "There is no \(kind) \(JSONValue.string(String(given.prefix(64)))).", suggestion: list
+            )
         case .methodNotAllowed(let allow):
             self.init(
                 405, "method_not_allowed", "This path takes \(allow).", headers: ["Allow": allow])
@@ -215,7 +220,7 @@ extension ErrorBody {
                 503, "overloaded", "Too much is waiting to be written; nothing was charged.",
                 headers: ["Retry-After": "1"])
         case .notFound: self.init(.notFound("such thing"))
-        case .alreadyExists(let what): self.init(409, "already_exists", what)
+        case .alreadyExists(let what): self.init(409, "already_exists", "There is \(what) already.")
         case .refused(let why): self.init(409, "refused", why)
         case .broken(let why): self.init(.broken(why))
         }

@@ -29,6 +29,8 @@ package enum Refusal: Error, Sendable {
     // What is asked for.
     case noSuchRoute
     case notFound(String)
+    /// A thing that an operator named, which there is not; and the names that there are, if they are few.
+    case noneCalled(_ kind: String, _ given: String, known: [String] = [])
     case methodNotAllowed(allow: String)
     case gone(String)
     case conflict(code: String, message: String)

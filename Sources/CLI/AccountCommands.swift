@@ -3,34 +3,40 @@ extension Command {
         Command(
             words: ["accounts", "create"], summary: "make an account with its first key",
             detail: "The key is shown this once. Example: trellis-gateway accounts create shop --credits 500",
-            arguments: [name],
+            arguments: [.init(name: "NAME", doc: "what to call it: 1 to 64 characters, not in use yet")],
             options: [.init(name: "--credits", value: "N", doc: "grant N credits at once")],
             action: .ask { call in
-                .post(
+                var request = AdminRequest.post(
                     "/admin/v1/accounts",
                     ["name": .text(try call.need("NAME")), "credits": .whole(try call.whole("--credits"))])
+                request.mayBegin = true
+                return request
             }),
         Command(
-            words: ["accounts", "list"], summary: "list the accounts",
-            action: .ask { _ in
-                .get("/admin/v1/accounts", columns: ["id", "name", "balance", "held", "spent", "disabled"])
+            words: ["accounts", "list"], summary: "list the accounts", options: paging(100, of: 500),
+            action: .ask { call in
+                .get(
+                    "/admin/v1/accounts" + Path.query(["limit": call["--limit"], "cursor": call["--cursor"]]),
+                    columns: ["id", "name", "balance", "held", "spent", "disabled"])
             }),
         Command(
-            words: ["accounts", "show"], summary: "show one account: its credits and its limits", arguments: [name],
+            words: ["accounts", "show"], summary: "show one account: its credits and its limits",
+            detail: "A limit that is - is the configuration's: see `check`, or `help limits`.", arguments: [name],
             action: .ask { call in .get("/admin/v1/accounts/\(Path.part(try call.need("NAME")))") }),
         Command(
             words: ["accounts", "set"], summary: "change an account's limits, or disable it",
             detail: """
-                What is not named stays. `none` puts a limit back to the configuration's.
+                What is not named stays. `none` puts a limit back to the configuration's, and --providers to all.
                 Example: trellis-gateway accounts set shop --concurrent-tasks 20 --providers fal,runware
                 """,
             arguments: [name],
             options: [
                 .init(name: "--disabled", value: "YES|NO", doc: "whether its keys are refused"),
-                .init(name: "--requests-per-minute", value: "N", doc: "submits, quotes and cancels"),
-                .init(name: "--concurrent-tasks", value: "N", doc: "unfinished tasks"),
-                .init(name: "--providers", value: "LIST", doc: "the only providers it may use, with commas"),
-                .init(name: "--low-balance", value: "N", doc: "wallet.low is told below N credits"),
+                .init(
+                    name: "--requests-per-minute", value: "N", doc: "how many submits, quotes and cancels it may make"),
+                .init(name: "--concurrent-tasks", value: "N", doc: "how many unfinished tasks it may have"),
+                .init(name: "--providers", value: "LIST", doc: "the only providers it may use, such as fal,runware"),
+                .init(name: "--low-balance", value: "N", doc: "its webhooks hear wallet.low below N credits"),
             ],
             action: .ask { call in
                 var limits: [(String, Field)] = []

@@ -63,6 +63,9 @@ struct AdminRequest: Sendable {
     var body: [UInt8] = []
     /// The column names of the table a person sees; empty: whatever the answer has.
     var columns: [String] = []
+    /// Whether it may be the first thing ever asked of a data directory. All else is refused on an empty one: a
+    /// mistyped --data must not verify, or back up, a ledger that nobody knew.
+    var mayBegin = false
     /// Looks at the answer once more: what is wrong with it although the request went well.
     var objection: (@Sendable (Answer) -> String?)?
 }

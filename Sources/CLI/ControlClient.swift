@@ -13,11 +13,12 @@ struct Answer: Sendable {
     /// What went wrong, in the API's own words.
     var complaint: String {
         let error = value["error"]
-        let message = error?["message"]?.string ?? value["detail"]?.string ?? "the gateway answered \(status)"
-        let details = error?["details"]?.array?.compactMap { detail in
-            detail["message"]?.string.map { "\n  " + (detail["param"]?.string.map { "\($0): " } ?? "") + $0 }
+        let message = (error?["message"]?.string ?? value["detail"]?.string ?? "the gateway answered \(status)").visible
+        // A single one is the message itself.
+        let details = error?["details"]?.array.map { $0.count > 1 ? $0 : [] }?.compactMap { detail in
+            detail["message"]?.string.map { "\n  " + (detail["param"]?.string.map { "\($0): " } ?? "") + $0.visible }
         }
-        let suggestion = error?["suggestion"]?.string.map { "\n\($0)" } ?? ""
+        let suggestion = error?["suggestion"]?.string.map { "\n\($0.visible)" } ?? ""
         return message + (details ?? []).joined() + suggestion
     }
 }

@@ -33,7 +33,9 @@ enum Help {
             \(rows.joined(separator: "\n"))
 
             Each command explains itself with --help; `help SETTING` explains a setting. All take --config FILE or
-            --data DIR, and --json. Exit codes: 0 done, 1 failed, 2 not understood, 3 the store gave up.
+            --data DIR (the same as `serve` was given, or set TRELLIS_CONFIG), and --json. They ask the gateway that
+            runs on that data directory, or the directory itself when none does: run them as the gateway's user.
+            Exit codes: 0 done, 1 failed, 2 not understood, 3 the store gave up.
             """
     }
 

@@ -50,9 +50,15 @@ extension Command {
 
     private static let help = Command(
         words: ["help"], summary: "explain a command, or a setting",
-        detail: "Example: trellis-gateway help limits.body_bytes",
-        arguments: [.init(name: "TOPIC", doc: "a command's first word, or the name of a setting", isRequired: false)],
-        action: .run { invocation in try Help.topic(invocation["TOPIC"]) })
+        detail: "Examples: trellis-gateway help keys rotate, trellis-gateway help limits.body_bytes",
+        arguments: [
+            .init(name: "TOPIC", doc: "a command, or its first word; a setting, or a group of them", isRequired: false),
+            .init(name: "WORD", doc: "the command's second word", isRequired: false),
+        ],
+        action: .run { invocation in
+            let words = [invocation["TOPIC"], invocation["WORD"]].compactMap { $0 }
+            return try Help.topic(words.isEmpty ? nil : words.joined(separator: " "))
+        })
 
     private static let health = Command(
         words: ["health"], summary: "ask the running gateway whether it is ready",

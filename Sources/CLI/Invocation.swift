@@ -115,12 +115,12 @@ struct Invocation: Sendable {
         return number * (unit ?? 1)
     }
 
-    /// The configuration this command works with.
+    /// The configuration a command works with that does not buy: `serve` and `check` read it for themselves.
     func configuration(_ flags: [(key: String, flag: String)] = []) throws -> Configuration {
         var given = flags.compactMap { flag in self[flag.flag].map { (flag.key, flag.flag, $0) } }
         if let data = self["--data"] { given.append(("data_dir", "--data", data)) }
         do throws(ConfigurationFailure) {
-            return try Configuration.load(file: self["--config"], flags: given)
+            return try Configuration.load(file: self["--config"], flags: given, needsKeys: false)
         } catch {
             throw Failure(message: error.description)
         }

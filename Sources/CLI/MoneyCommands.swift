@@ -34,7 +34,7 @@ extension Command {
             action: .ask { call in .get("\(try ofAccount(call))/wallet") }),
         Command(
             words: ["credits", "ledger"], summary: "list an account's postings, newest first",
-            options: [account] + paging,
+            options: [account] + paging(50, of: 100),
             action: .ask { call in
                 .get(
                     "\(try ofAccount(call))/ledger"
@@ -64,10 +64,13 @@ extension Command {
             }),
     ]
 
-    static let paging: [Option] = [
-        .init(name: "--limit", value: "N", doc: "rows to show at once (50 or 100 unless you say)"),
-        .init(name: "--cursor", value: "CURSOR", doc: "go on where the last page ended"),
-    ]
+    static func paging(_ standard: Int, of most: Int) -> [Option] {
+        [
+            .init(
+                name: "--limit", value: "N", doc: "rows to show at once, \(most) at most (\(standard) unless you say)"),
+            .init(name: "--cursor", value: "CURSOR", doc: "go on where the last page ended: its next_cursor"),
+        ]
+    }
 
     private static let account = Option(name: "--account", value: "NAME", doc: "whose credits", isRequired: true)
 

@@ -39,7 +39,12 @@ enum Program {
         }
         switch command.action {
         case .run(let body): return try await body(invocation)
-        case .ask(let make): return try await ask(try make(invocation), invocation)
+        case .ask(let make):
+            do {
+                return try await ask(try make(invocation), invocation)
+            } catch let fault as UsageFault where fault.command == nil {
+                throw UsageFault(message: fault.message, command: command)
+            }
         }
     }
 
@@ -49,6 +54,11 @@ enum Program {
         if let running = try ControlClient(configuration).send(request.method, request.path, request.body) {
             answer = running
         } else {
+            guard request.mayBegin || Gateway.hasData(configuration) else {
+                throw Failure(
+                    message: "there is no gateway's data in \(configuration.dataDirectory): are --data, --config and "
+                        + "the directory you are in right? `serve` or `accounts create` begins a new one")
+            }
             let (status, body) = try await Gateway.administer(
                 configuration, method: request.method, target: request.path, body: request.body)
             answer = Answer(status: status, body: body)

@@ -1,3 +1,4 @@
+import Gateway
 import JSON
 
 /// Prints answers: JSON for programs, tables for people.
@@ -18,7 +19,35 @@ struct View {
         }
         if answer.body.isEmpty, answer.isGood { return Terminal.print("done") }
         guard answer.isGood || answer.value["error"] == nil else { return }
-        for line in lines(answer.value) { Terminal.print(line) }
+        for line in lines(Self.forPeople(answer.value)) { Terminal.print(line) }
+    }
+
+    /// Money in dollars, and nothing that the terminal would obey.
+    private static func forPeople(_ value: JSONValue) -> JSONValue {
+        switch value {
+        case .string(let text): return .string(text.visible)
+        case .array(let items): return .array(items.map(forPeople))
+        case .object(let object):
+            var shown = JSONObject()
+            for member in object.members {
+                if member.name.hasSuffix("_microdollars") {
+                    let name = member.name.dropLast("microdollars".count) + "dollars"
+                    shown[String(name)] = member.value.integer.map { .string(dollars($0)) } ?? member.value
+                } else {
+                    shown[member.name] = forPeople(member.value)
+                }
+            }
+            return .object(shown)
+        default: return value
+        }
+    }
+
+    /// Millionths of a dollar as dollars, with cents at least.
+    private static func dollars(_ microdollars: Int64) -> String {
+        let digits = String(microdollars.magnitude % 1_000_000)
+        var fraction = String(repeating: "0", count: 6 - digits.count) + digits
+        while fraction.count > 2, fraction.last == "0" { fraction.removeLast() }
+        return (microdollars < 0 ? "-" : "") + "\(microdollars.magnitude / 1_000_000).\(fraction)"
     }
 
     /// A list becomes a table; an object its members, one a line, and its lists as tables below them.
@@ -50,7 +79,8 @@ struct View {
 
     /// One page of a list: its rows, and where the next one begins.
     private func isPage(_ object: JSONObject) -> Bool {
-        object.count <= 3 && object.members.filter { $0.value.array != nil }.count == 1
+        object.count <= 3 && object.members.filter { !$0.value.isScalar }.count == 1
+            && object.members.contains { $0.value.array != nil }
     }
 
     private func table(_ rows: [JSONValue]) -> [String] {

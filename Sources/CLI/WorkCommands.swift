@@ -13,7 +13,7 @@ extension Command {
                 .init(name: "--account", value: "NAME", doc: "only this account's"),
                 .init(name: "--provider", value: "ID", doc: "only those at this provider"),
                 .init(name: "--since", value: "TIME", doc: "only those made since, such as 2026-11-21T00:00:00Z"),
-            ] + paging,
+            ] + paging(50, of: 100),
             action: .ask { call in
                 .get(
                     "/admin/v1/tasks"
@@ -88,7 +88,9 @@ extension Command {
                 .get(
                     "/admin/v1/providers",
                     columns: [
-                        "id", "enabled", "breaker", "running", "concurrency", "typical_seconds", "last_fault", "note",
+                        "id", "enabled", "breaker", "running", "concurrency", "typical_seconds", "cost_dollars",
+                        "last_fault",
+                        "note",
                     ])
             }),
         Command(
@@ -119,7 +121,7 @@ extension Command {
             words: ["stats"], summary: "tasks, success, durations, credits, cost and margin by provider and day",
             detail: """
                 Margin is credits times prices.credit_dollars, less what the providers cost; attempts whose cost nobody
-                told are counted in unknown_costs. Money is in millionths of a US dollar.
+                told are counted in unknown_costs. Money is in US dollars, with --json in millionths of one.
                 """,
             options: [
                 .init(name: "--since", value: "TIME", doc: "such as 2026-11-21T00:00:00Z; else 30 days ago"),
@@ -129,7 +131,7 @@ extension Command {
                 .get("/admin/v1/stats" + Path.query(["since": call["--since"], "until": call["--until"]]))
             }),
         Command(
-            words: ["audit"], summary: "list what operators did, newest first", options: paging,
+            words: ["audit"], summary: "list what operators did, newest first", options: paging(100, of: 500),
             action: .ask { call in
                 .get(
                     "/admin/v1/audit" + Path.query(["limit": call["--limit"], "cursor": call["--cursor"]]),

@@ -5,6 +5,7 @@ import HTTP
 import HTTPClient
 import Store
 import Synchronization
+import Work
 
 extension Gateway {
     /// Answers one request of the admin API when no gateway runs: opens the store, asks the very same handlers, and
@@ -16,6 +17,7 @@ extension Gateway {
         let log = Log(level: .warning, format: .text, redactor: Redactor(configuration.secrets))
         defer { log.flush() }
         let house = try House(configuration, log: log, onFatal: { _ in })
+        try await house.work.recall()
         let api = API(
             store: house.store, around: house.surroundings(), status: house.status,
             settings: configuration.front)
@@ -32,6 +34,12 @@ extension Gateway {
         await house.store.close()
         guard case .bytes(let bytes) = answer.body else { return (Int(answer.status.code), []) }
         return (Int(answer.status.code), bytes)
+    }
+
+    /// Whether anything has ever been kept in the data directory. One that cannot be looked into counts as kept:
+    /// whoever opens it will hear why.
+    package static func hasData(_ configuration: Configuration) -> Bool {
+        access(configuration.dataDirectory + "/gateway.db", F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR)
     }
 
     /// Puts a backup in the place of what is there: the database from `file`, pictures, models and master key from

@@ -176,7 +176,7 @@ package struct Finisher: Duty {
     /// A picture of the model. What goes wrong here costs the picture only, and its credits come back.
     private func thumbnail(_ results: UpstreamResults, _ model: String, _ due: DueSlot) async -> Asset? {
         if let url = results.thumbnail, let asset = await fetchThumbnail(url) { return asset }
-        switch await models.draw(model) {
+        switch await models.draw(model, on: shop.settings.assets.background) {
         case .success(let png): return keepPicture(png, "image/png")
         case .failure(let fault):
             shop.journal.note(.warning, "no thumbnail could be drawn", task: due.task.id, ["why": "\(fault)"])

@@ -64,9 +64,9 @@ package final class ModelWork: Sendable {
     }
 
     /// A picture of it, as PNG.
-    package func draw(_ path: String) async -> Result<[UInt8], Fault> {
+    package func draw(_ path: String, on background: Thumbnail.Background) async -> Result<[UInt8], Fault> {
         await run(on: drawing) {
-            do throws(GLBFault) { return .success(try Thumbnail.render(glb: path)) } catch {
+            do throws(GLBFault) { return .success(try Thumbnail.render(glb: path, background: background)) } catch {
                 return .failure(.model("\(error)"))
             }
         }

@@ -36,7 +36,7 @@ package final class Work: Sendable {
 
     /// Recovers what an earlier run left and begins. Returns when the loops run.
     package func start() async throws(StoreError) {
-        for state in try await shop.store.providerStates() { shop.board.setOverride(state.enabled, of: state.provider) }
+        try await recall()
         shop.store.onChange { [weak self] tasks in
             for task in tasks { self?.observe(task.task) }
         }
@@ -44,6 +44,11 @@ package final class Work: Sendable {
         running.withLock { running in
             running = loops.map { loop in Task { await loop.run() } }
         }
+    }
+
+    /// Learns which providers an operator turned on or off; all that a command on a stopped gateway needs to know.
+    package func recall() async throws(StoreError) {
+        for state in try await shop.store.providerStates() { shop.board.setOverride(state.enabled, of: state.provider) }
     }
 
     /// Takes note of all that is under way, so that places are counted and alarms are set.

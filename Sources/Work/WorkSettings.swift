@@ -1,4 +1,5 @@
 import Domain
+import GLB
 
 /// What the operator decided about the back of the house.
 package struct WorkSettings: Sendable {
@@ -42,6 +43,8 @@ package struct AssetSettings: Hashable, Sendable {
     package var ttl = Duration.seconds(86_400)
     /// The largest model taken in.
     package var modelBytes: Int64 = 512 << 20
+    /// What stands behind the model in a thumbnail drawn here.
+    package var background = Thumbnail.Background.ground
     /// How long one download may take, and how long a result is tried for before it counts as lost.
     package var downloadTimeout = Duration.seconds(300)
     package var patience = Duration.seconds(300)

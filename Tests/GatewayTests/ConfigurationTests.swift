@@ -39,6 +39,15 @@ struct ConfigurationTests {
         #expect(configuration.isEnabled(.sandbox))
     }
 
+    @Test func `a secret's file that cannot be read is a mistake like any other`() {
+        let path = "/run/secrets/fal"
+        let found = faults("{ providers: { fal: { enabled: true } } }", environment: ["FAL_KEY_FILE": path])
+        #expect(found.count == 1)
+        #expect(found.first?.contains("providers.fal.api_key: cannot read the file \(path)") == true)
+        let other = "{ providers: { fal: { enabled: true, api_key: 'a-key-of-many-letters' } } }"
+        #expect(faults(other, environment: ["FAL_KEY_FILE": path]) == [])
+    }
+
     @Test func `defaults give way to the file, the file to the environment, all to the flags`() throws {
         let text = "{ limits: { body_bytes: 2048, task_deadline: 60 }, polling: { scale: 0.5 }, listen: ':1' }"
         let configuration = try load(
@@ -197,7 +206,16 @@ struct ConfigurationTests {
             let help = SettingHelp.find(setting.key)
             #expect(help.count == 1)
             #expect(help.first?.text.contains("variable: \(setting.variable)") == true)
+            // Between its name and what it may be stands what it is.
+            let second = help.first?.text.split(separator: "\n").dropFirst().first
+            #expect(second?.hasPrefix("  allowed:") == false, "\(setting.key) has no comment")
+            // What is read at the start alone says so; the first run is one start by its nature.
+            if !setting.key.hasPrefix("first_run.") {
+                #expect(second?.contains("estart") == setting.needsRestart, "\(setting.key)")
+            }
         }
+        #expect(SettingHelp.find("providers.fal.concurrency").first?.text.contains("jobs at the same time") == true)
+        #expect(SettingHelp.find("body_bytes").map(\.key) == ["limits.body_bytes"])
         #expect(SettingHelp.find("limits").count > 5)
         #expect(SettingHelp.find("no.such").isEmpty)
     }

@@ -25,9 +25,11 @@ struct LogTests {
     }
 
     @Test func `for people a line stays one line, whatever is in it`() {
-        let text = line([("why", "a\nb\r\nc")]).text(coloured: false)
-        #expect(!text.contains(0x0A))
-        #expect(String(decoding: text, as: UTF8.self).contains("WARNING provider \"trouble\" task=t1 why=a b  c"))
+        let text = line([("why", "a\nb\r\u{1B}[2Jc")]).text(coloured: false)
+        #expect(!text.contains { $0 < 0x20 })
+        #expect(
+            String(decoding: text, as: UTF8.self).contains(
+                "WARNING provider \"trouble\" task=t1 why=a\\nb\\u{D}\\u{1B}[2Jc"))
     }
 
     @Test func `secrets are blotted out, known ones and those shaped like ours`() {

@@ -1,8 +1,10 @@
 """Delivery: a result put where the customer wants it, told in the answer, or left where it is."""
 
 import base64
+import io
 
 import pytest
+from PIL import Image
 
 from file_host import FileHost, small_glb
 from gateway import data_uri, png
@@ -94,6 +96,24 @@ def test_a_thumbnail_that_cannot_be_drawn_costs_nothing_and_the_model_stays(g, p
     after = g.get("/v1/wallet/").json()
     assert before["balance"] - after["balance"] == status["cost"]["credits_settled"] == 30
     assert g.get(status["results"][0]["asset"], key=None).content == host.files["/odd.glb"]
+
+
+def test_what_stands_behind_a_thumbnail_is_the_operators_choice(g, parts):
+    sim, host = parts
+    host.files["/sound.glb"] = small_glb(texture=png(64, 64))
+
+    def corner(background):
+        g.config["assets"] = {"thumbnail_background": background}
+        g.write_config()
+        g.cli("reload")
+        result_at(sim, host.url + "/sound.glb")
+        status = g.finished(g.submit(BODY | {"generate_thumbnail": True}))
+        picture = Image.open(io.BytesIO(g.get(status["results"][0]["thumbnail"], key=None).content))
+        assert picture.size == (400, 400)
+        return picture.convert("RGBA").getpixel((0, 0))
+
+    assert corner("transparent")[3] == 0
+    assert corner("ground")[3] == 255
 
 
 def test_passthrough_gives_out_the_providers_own_address(parts):

@@ -1,6 +1,8 @@
 """The command line, with a gateway running and without one."""
 
 import json
+import os
+import re
 import subprocess
 
 import pytest
@@ -9,6 +11,7 @@ from gateway import Gateway, binary
 
 
 def run(*words: str, **rest) -> subprocess.CompletedProcess:
+    rest.setdefault("env", {k: v for k, v in os.environ.items() if not k.startswith("TRELLIS_")})
     return subprocess.run([str(binary()), *words], capture_output=True, text=True, timeout=30, **rest)
 
 
@@ -25,9 +28,13 @@ def run(*words: str, **rest) -> subprocess.CompletedProcess:
         (["accounts", "create", "a", "b"], 2, 'takes no "b"'),
         (["keys", "create"], 2, "needs --account NAME"),
         (["keys", "create", "--account", "a", "--scope", "root"], 2, "--scope must be user, read or admin"),
+        (["keys", "create", "--account", "a", "--scope", "root"], 2, "see `trellis-gateway keys create --help`"),
         (["credits", "grant", "1", "--acount", "a"], 2, "did you mean --account?"),
         (["credits", "grant", "much", "--account", "a", "--reference", "r"], 2, "AMOUNT must be a whole number"),
         (["help", "limits.body_bytes"], 0, "TRELLIS_LIMITS_BODY_BYTES"),
+        (["help", "body_bytes"], 0, "TRELLIS_LIMITS_BODY_BYTES"),
+        (["help", "providers.fal.concurrency"], 0, "jobs at the same time"),
+        (["help", "keys", "rotate"], 0, "usage: trellis-gateway keys rotate KEY_ID"),
         (["help", "limits.body_byte"], 2, "did you mean limits.body_bytes?"),
         (["serve", "--config", "/nowhere.json5"], 1, "cannot read the configuration /nowhere.json5"),
     ],
@@ -105,13 +112,99 @@ def test_accounts_keys_and_credits_with_and_without_a_gateway(house):
     house.cli("keys", "revoke", key["id"])
     acts = json.loads(house.cli("audit", "--json").stdout)["items"]
     assert {"accounts.create", "keys.revoke"} <= {act["act"] for act in acts}
-    missing = house.cli("credits", "balance", "--account", "nobody", check=False)
-    assert missing.returncode == 1 and "account" in missing.stderr
+    for words, said in [
+        (["credits", "balance", "--account", "nobody"], 'There is no account "nobody".'),
+        (["tasks", "list", "--account", "nobody"], 'There is no account "nobody".'),
+        (["accounts", "create", "shop"], "There is an account called shop already."),
+        (["accounts", "set", "shop", "--providers", "fals"], 'There is no provider "fals" here.'),
+        (["providers", "disable", "fals"], 'There is no provider "fals".\nThere are 3daistudio, fal,'),
+        (["webhooks", "replay", "--endpoint", "none"], "No endpoint with this id."),
+    ]:
+        wrong = house.cli(*words, check=False)
+        assert wrong.returncode == 1 and wrong.stderr.startswith(said), wrong
+        assert wrong.stderr.count(said.splitlines()[0]) == 1
+    # More accounts than a page has.
+    house.cli("accounts", "create", "second")
+    page = house.cli("accounts", "list", "--limit", "1").stdout
+    cursor = page.splitlines()[0].split()[1]
+    assert "shop" in page and "second" in house.cli("accounts", "list", "--limit", "1", "--cursor", cursor).stdout
+    assert "endpoints:\nnone" in house.cli("webhooks", "list").stdout
+    house.cli("providers", "disable", "fal")
+    house.cli("providers", "enable", "pixazo")
+    rows = json.loads(house.cli("providers", "list", "--json").stdout)["items"]
+    assert {row["id"] for row in rows if row["enabled"]} >= {"pixazo"}
+    assert re.search(r"^pixazo +yes .* 0\.35 ", house.cli("providers", "list").stdout, re.M)
     # What was made without a gateway is there when one runs.
     if house.process.poll() is not None:
         house.start()
     assert house.get("/v1/wallet/", key=made["key"]).json()["balance"] == 550
     assert house.get("/v1/wallet/", key=key["key"]).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "words", [["credits", "verify"], ["accounts", "list"], ["backup", "b.db"], ["reload"], ["providers", "disable", "fal"]])
+def test_a_mistyped_directory_is_not_taken_for_an_empty_gateway(tmp_path, words):
+    answer = run(*words, "--data", str(tmp_path / "mistyped"), cwd=tmp_path)
+    assert answer.returncode == 1 and f"no gateway's data in {tmp_path / 'mistyped'}" in answer.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_backup_that_cannot_be_made_says_why(house):
+    house.cli("accounts", "create", "shop")
+    kept = str(house.home / "copy.db")
+    house.cli("backup", kept)
+    (house.home / "plain").touch()
+    for path, why in [
+        (kept, f"There is {kept} already."),
+        ("/nowhere/copy.db", "Nothing can be written to /nowhere: No such file or directory."),
+        (str(house.home / "plain/copy.db"), "Not a directory"),
+    ]:
+        answer = house.cli("backup", path, check=False)
+        assert answer.returncode == 1 and why in answer.stderr, answer
+        assert "our side" not in answer.stderr
+    assert house.cli("credits", "verify").returncode == 0
+
+
+def test_commands_need_none_of_the_providers_keys():
+    with Gateway({"providers": {"fal": {"enabled": True}}}, env={"FAL_KEY": "a-key-of-many-letters"}) as g:
+        # The operator's shell, which has nothing of the service's environment.
+        g.env = {}
+        for words in (["accounts", "list"], ["health"], ["providers", "list"], ["reload"]):
+            assert g.cli(*words).returncode == 0
+        assert "key-of-many" not in g.cli("providers", "list", "--json").stdout
+        assert run("check", "--config", str(g.config_path)).returncode == 1
+        g.stop()
+        assert "tests" in g.cli("accounts", "list").stdout
+        assert "fal has no key" in g.cli("providers", "test", "fal", check=False).stderr
+        # To run without its key would be another matter.
+        assert run("serve", "--config", str(g.config_path)).returncode == 1
+
+
+def test_what_needs_a_gateway_says_so(house):
+    house.cli("accounts", "create", "shop")
+    answer = house.cli("reload", check=False)
+    if house.process.poll() is None:
+        assert answer.returncode == 0 and "Nothing changed." in answer.stdout
+    else:
+        assert answer.returncode == 1 and "of a gateway that runs" in answer.stderr
+
+
+def test_nothing_that_a_terminal_obeys_reaches_it(gateway):
+    name = "shop\x1b[2J\u202e\u009b31m"
+    gateway.admin("POST", "/admin/v1/accounts", {"name": name})
+    table = gateway.cli("accounts", "list").stdout
+    assert not set(table) & set("\x1b\u202e\u009b") and r"shop\u{1B}[2J" in table
+    missing = gateway.cli("accounts", "show", "\x1b[2J", check=False).stderr
+    assert missing.startswith("There is no account") and "\x1b" not in missing
+    # For programs it is what it is.
+    assert name in [a["name"] for a in json.loads(gateway.cli("accounts", "list", "--json").stdout)["items"]]
+
+
+def test_statistics_are_in_dollars_for_people(gateway):
+    gateway.finished(gateway.submit())
+    lines = gateway.cli("stats").stdout.splitlines()
+    row = dict(zip(lines[0].split(), lines[1].split(), strict=True))
+    assert (row["REVENUE_DOLLARS"], row["COST_DOLLARS"], row["MARGIN_DOLLARS"]) == ("0.20", "0.00", "0.20")
 
 
 def test_a_ledger_that_was_changed_is_found(gateway):

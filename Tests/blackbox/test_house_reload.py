@@ -42,6 +42,21 @@ def test_a_bad_reload_changes_nothing_and_says_why(gateway):
     assert gateway.metrics()['trellis_reloads_total{outcome="refused"}'] >= 1
 
 
+def test_a_secret_that_is_being_replaced_cannot_bring_the_gateway_down(tmp_path):
+    secret = tmp_path / "fal"
+    secret.write_text("the-first-key-of-fal\n")
+    with Gateway({"providers": {"fal": {"enabled": True}}}, env={"FAL_KEY_FILE": str(secret)}) as g:
+        secret.unlink()
+        g.signal(signal.SIGHUP)
+        until(lambda: g.events("reload refused, the old configuration stays"))
+        refused = g.admin("POST", "/admin/v1/reload", expect=409)
+        assert "cannot read the file" in refused["detail"] and str(secret) in refused["detail"]
+        assert g.get("/v1/wallet/").status_code == 200
+        secret.write_text("the-second-key-of-fal\n")
+        assert any("providers.fal.api_key" in line for line in g.admin("POST", "/admin/v1/reload")["changed"])
+        assert "key-of-fal" not in g.log
+
+
 def test_no_request_is_lost_while_reloading(gateway):
     stop, statuses = threading.Event(), []
 

@@ -3,6 +3,7 @@
 `ROWS` has a row for each admin route. A route without one fails the first test, so none can be added unproved.
 """
 
+import datetime
 import json
 import socket
 import threading
@@ -119,6 +120,12 @@ def revoked(g, id):
     return next(k for k in g.admin("GET", "/admin/v1/accounts/tests/keys")["items"] if k["id"] == id)["revoked_at"]
 
 
+def expires_in(g, id):
+    found = next(k for k in g.admin("GET", "/admin/v1/accounts/tests/keys")["items"] if k["id"] == id)
+    end = datetime.datetime.fromisoformat(found["expires_at"])
+    return (end - datetime.datetime.now(datetime.UTC)).total_seconds()
+
+
 ROWS = {
     ("POST", "/admin/v1/accounts"): Row(
         "/admin/v1/accounts", "accounts create {}", "accounts.create", name, lambda g: {"name": g.last}, 201,
@@ -138,7 +145,7 @@ ROWS = {
         "/admin/v1/keys/{}/revoke", "keys revoke {}", "keys.revoke", key, status=204, effect=revoked),
     ("POST", "/admin/v1/keys/{key}/rotate"): Row(
         "/admin/v1/keys/{}/rotate", "keys rotate {} --overlap 1h", "keys.rotate", key, {"overlap_seconds": 3600}, 201,
-        lambda g, id: next(k for k in g.admin("GET", "/admin/v1/accounts/tests/keys")["items"] if k["id"] == id)["expires_at"]),
+        lambda g, id: 3000 < expires_in(g, id) <= 3600),
     ("POST", "/admin/v1/accounts/{account}/credits"): Row(
         "/admin/v1/accounts/tests/credits", "credits grant --account tests 5 --reference {}", "credits.grant",
         lambda g: (setattr(g, "before", balance(g)), name(g))[1], lambda g: {"amount": 5, "reference": g.last}, 201,
@@ -239,6 +246,47 @@ def test_a_reload_by_signal_leaves_its_row_too(house):
     while len(by_signal()) == before:
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+def test_tasks_are_found_by_account_and_time(house):
+    other = house.admin("POST", "/admin/v1/accounts", {"name": name(house), "credits": 100})
+    task = house.post("/v1/3d-models/trellis2/generate/", json={"image": data_uri()}, key=other["key"]).json()["task_id"]
+
+    def found(*words):
+        return [t["task_id"] for t in json.loads(house.cli("tasks", "list", *words, "--json").stdout)["items"]]
+
+    assert found("--account", other["name"]) == found("--account", other["account_id"]) == [task]
+    assert task not in found("--account", "tests") and task in found()
+    assert found("--since", "2099-01-01T00:00:00Z") == []
+
+
+def test_a_replay_sends_what_its_span_holds(house):
+    id = endpoint(house)
+    house.finished(house.submit())
+
+    def replayed(*words):
+        return json.loads(house.cli("webhooks", "replay", "--endpoint", id, *words, "--json").stdout)["replayed"]
+
+    assert replayed("--since", "2099-01-01T00:00:00Z") == 0
+    assert replayed("--until", "2020-01-01T00:00:00Z") == 0
+    assert replayed("--since", "2020-01-01T00:00:00Z") == 1
+
+
+def test_enabling_what_the_file_enables_only_takes_back_an_operators_word(house):
+    house.cli("providers", "disable", "empiriolabs")
+    house.cli("reload")
+    assert not is_enabled(house, "empiriolabs")
+    house.cli("providers", "enable", "empiriolabs")
+    assert is_enabled(house, "empiriolabs")
+    # From here on the file counts again.
+    house.config["providers"]["empiriolabs"]["enabled"] = False
+    house.write_config()
+    house.cli("reload")
+    assert not is_enabled(house, "empiriolabs")
+    house.config["providers"]["empiriolabs"]["enabled"] = True
+    house.write_config()
+    house.cli("reload")
+    assert is_enabled(house, "empiriolabs")
 
 
 def test_a_task_that_may_have_been_bought_is_found_and_decided(house):

@@ -29,13 +29,18 @@ def drill(g: Gateway, *words: str) -> subprocess.CompletedProcess:
     (g.home / "drills").mkdir(exist_ok=True)
     return subprocess.run(
         ["sh", str(ROOT / "scripts/restore-drill"), str(g.config_path), *words],
-        env=os.environ | {"GATEWAY_PROGRAM": str(binary()), "TMPDIR": str(g.home / "drills")},
+        env={k: v for k, v in os.environ.items() if not k.startswith("TRELLIS_")}
+        | {"GATEWAY_PROGRAM": str(binary()), "TMPDIR": str(g.home / "drills")},
         capture_output=True, text=True, timeout=100,
     )  # fmt: skip
 
 
 def test_54_the_drill_of_the_docs_passes_while_load_is_on():
-    with Gateway({"limits": {"requests_per_minute": 1_000_000, "concurrent_tasks": 100_000}}) as g:
+    # The drill has nothing of the service's environment, such as this provider's key.
+    limits = {"requests_per_minute": 1_000_000, "concurrent_tasks": 100_000}
+    providers = {"fal": {"enabled": True}, "sandbox": {"enabled": True}}
+    config = {"limits": limits, "providers": providers, "routing": {"order": ["sandbox", "fal"]}}
+    with Gateway(config, env={"FAL_KEY": "a-key-of-many-letters"}) as g:
         done = [g.submit({"image": data_uri(png(salt=n))}) for n in range(3)]
         for task in done:
             g.finished(task)
@@ -223,6 +228,15 @@ def test_a_dry_run_says_what_an_upgrade_would_do_and_does_nothing(older):
     assert run.stdout.startswith(f"would apply {old + 1} ") and run.stdout.count("\n") == 1
     assert version(older / "gateway.db") == old
     assert not list(older.glob("gateway.db.schema-*"))
+
+
+def test_a_dry_run_looks_at_a_database_in_use_and_a_real_one_does_not():
+    with Gateway() as g:
+        looked = g.cli("migrate", "--dry-run")
+        assert looked.stdout == "the database is up to date\n"
+        done = g.cli("migrate", check=False)
+        assert done.returncode == 1 and f"in use by process {g.pid}; stop it first" in done.stderr
+        assert g.finished(g.submit())["status"] == "FINISHED"
 
 
 @pytest.mark.parametrize("wanted", [True, False])

@@ -116,7 +116,7 @@ extension API {
             if let id = AccountID(text), let account = try await store.account(id) { return account as Account? }
             return try await store.account(named: text)
         }
-        guard let account else { throw .notFound("account") }
+        guard let account else { throw .noneCalled("account", text) }
         return account
     }
 }

@@ -78,7 +78,10 @@ extension API {
 
     private func provider(_ call: Call) throws(Refusal) -> ProviderID {
         let id = ProviderID(call.parameters[0])
-        guard around.providers().contains(where: { $0.id == id }) else { throw .notFound("provider") }
+        let known = around.providers().map(\.id)
+        guard known.contains(id) else {
+            throw .noneCalled("provider", call.parameters[0], known: known.map(\.rawValue))
+        }
         return id
     }
 
@@ -138,7 +141,10 @@ extension API {
         let changed = try act(await around.acts.reload())
         try await note(call, "reload", "configuration", changed.joined(separator: ", "))
         var json = JSONWriter()
-        json.object { $0.array("changed") { for name in changed { $0.string(name) } } }
+        json.object {
+            $0.member("message", changed.isEmpty ? "Nothing changed." : "Taken over: \(changed.count) changed.")
+            $0.array("changed") { for name in changed { $0.string(name) } }
+        }
         return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(json.bytes))
     }
 

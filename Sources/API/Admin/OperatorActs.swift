@@ -63,7 +63,7 @@ extension API {
             return try result.get()
         } catch {
             switch error {
-            case .notHere: throw .unavailable("This gateway was started without that.")
+            case .notHere: throw .unavailable("This can only be asked of a gateway that runs.")
             case .notFound(let what): throw .notFound(what)
             case .refused(let why): throw .conflict(code: "refused", message: why)
             }

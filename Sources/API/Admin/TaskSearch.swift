@@ -21,7 +21,7 @@ extension API {
                 if let id = AccountID(text) { return try await store.account(id) }
                 return try await store.account(named: text)
             }
-            guard let account else { throw .notFound("account") }
+            guard let account else { throw .noneCalled("account", text) }
             owner = account.id
         }
         let account = owner

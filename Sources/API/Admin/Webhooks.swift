@@ -44,8 +44,8 @@ extension API {
         let (names, isSpan) = (
             (fields.has("endpoint"), fields.has("event")), fields.has("since") || fields.has("until")
         )
-        let endpoint = fields.text("endpoint", lengths: 36...36).flatMap { EndpointID($0) }
-        let event = fields.text("event", lengths: 36...36).flatMap { EventID($0) }
+        let endpoint = fields.text("endpoint", lengths: 1...64).flatMap { EndpointID($0) }
+        let event = fields.text("event", lengths: 1...64).flatMap { EventID($0) }
         let since = fields.moment("since") ?? call.now - .seconds(14 * 86_400)
         let until = fields.moment("until") ?? call.now
         if !names.0, !names.1 {

@@ -1,5 +1,6 @@
 import API
 import Domain
+import GLB
 import HTTP
 import HTTPClient
 import HTTPServer
@@ -52,6 +53,7 @@ extension Configuration {
             longest: routing.breaker.longestPause)
         settings.assets.mode = AssetSettings.Mode(rawValue: assets.mode) ?? .store
         settings.assets.ttl = assets.ttl
+        settings.assets.background = Thumbnail.Background(rawValue: assets.thumbnailBackground) ?? .ground
         settings.assets.modelBytes = Int64(assets.modelBytes)
         settings.inputs.inline = inputs.inline
         settings.inputs.pictureBytes = Int64(inputs.pictureBytes)

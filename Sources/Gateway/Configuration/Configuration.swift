@@ -126,6 +126,7 @@ package struct Configuration: Sendable {
         package var quotaBytes = 0
         package var modelBytes = 0
         package var reserveBytes = 0
+        package var thumbnailBackground = ""
     }
 
     package struct Inputs: Hashable, Sendable {

@@ -19,10 +19,11 @@ extension Configuration {
 
     /// Reads everything there is: the file that is named, or else the usual ones, the environment, the flags.
     package static func load(
-        file: String?, flags: [(key: String, flag: String, text: String)]
+        file: String?, flags: [(key: String, flag: String, text: String)], needsKeys: Bool = true
     ) throws(ConfigurationFailure) -> Configuration {
         let environment = Self.environment()
         var sources = ConfigurationSources(environment: environment, flags: flags, contents: Self.contents)
+        sources.needsKeys = needsKeys
         if let named = file ?? environment["TRELLIS_CONFIG"] {
             guard let bytes = contents(of: named) else {
                 throw .unreadable("cannot read the configuration \(named): \(String(cString: strerror(errno)))")

@@ -11,6 +11,8 @@ package struct ConfigurationSources: Sendable {
     package var flags: [(key: String, flag: String, text: String)]
     /// Reads a file that holds a secret, by `NAME_FILE`; nil when it cannot be read.
     package var contents: @Sendable (_ path: String) -> [UInt8]?
+    /// Whether a provider that is enabled must have its key.
+    package var needsKeys = true
 
     package init(
         file: (path: String, bytes: [UInt8])? = nil, environment: [String: String] = [:],
@@ -39,7 +41,13 @@ extension Configuration {
             effective.append(
                 EffectiveSetting(key: setting.key, exact: value, origin: origin, needsRestart: setting.needsRestart))
         }
-        let faults = reading.faults + contradictions()
+        // What could not be read is told once: that it is missing as well is no second mistake.
+        let missing = contradictions(missingKeys: sources.needsKeys).filter { fault in
+            !reading.faults.contains { $0.key == fault.key }
+        }
+        // A default that could not be read, and that something else is said instead of, is missed by nobody.
+        let given = reading.faults.filter { $0.origin != .standard || reading.values[$0.key ?? ""] == nil }
+        let faults = given + missing
         guard faults.isEmpty else { throw ConfigurationFaults(faults: faults) }
     }
 }
@@ -58,7 +66,7 @@ struct ConfigurationReading {
         } catch {
             preconditionFailure("the embedded defaults: line \(error.position.line): \(error.message)")
         }
-        precondition(faults.isEmpty, "the embedded defaults: \(ConfigurationFaults(faults: faults))")
+        // A fault here is the world's, such as a file that NAME_FILE names and nobody can read: told like any other.
     }
 
     mutating func readFile() {

@@ -2,8 +2,9 @@ import Domain
 import Providers
 
 extension Configuration {
-    /// What is wrong with values that are right one by one.
-    func contradictions() -> [ConfigurationFault] {
+    /// What is wrong with values that are right one by one. A command that only asks a gateway, or its data, needs no
+    /// provider's key: those are in the service's environment, and an operator's shell has none of it.
+    func contradictions(missingKeys: Bool = true) -> [ConfigurationFault] {
         var faults: [ConfigurationFault] = []
         func fault(_ key: String, _ message: String) {
             let origin = effective.first { $0.key == key }?.origin
@@ -16,7 +17,7 @@ extension Configuration {
             guard provider.isEnabled == true else { continue }
             if let secret = provider.key {
                 if let weakness = secret.weakness { fault(key, "\(weakness); set the key that \(id) gave you") }
-            } else {
+            } else if missingKeys {
                 let variable = Self.keyVariable(id)
                 let place = name.map { " (enabled by \($0.origin))" } ?? ""
                 fault(

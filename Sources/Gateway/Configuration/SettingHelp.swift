@@ -10,8 +10,10 @@ package struct SettingHelp: Sendable {
     /// The setting called `topic`, or all below it.
     package static func find(_ topic: String) -> [SettingHelp] {
         let comments = comments()
-        return Setting.all.filter { $0.key == topic || $0.key.hasPrefix(topic + ".") }.map { setting in
-            let comment = comments[setting.key] ?? ""
+        let exact = Setting.all.filter { $0.key == topic || $0.key.hasPrefix(topic + ".") }
+        // Somebody remembers the word and not its group.
+        return (exact.isEmpty ? Setting.all.filter { $0.key.hasSuffix("." + topic) } : exact).map { setting in
+            let comment = comment(on: setting.key, in: comments)
             let standard = comments["=" + setting.key] ?? ""
             var lines = [setting.key]
             if !comment.isEmpty { lines.append("  " + comment) }
@@ -21,6 +23,24 @@ package struct SettingHelp: Sendable {
             if setting.needsRestart { lines.append("  a change needs a restart") }
             return SettingHelp(key: setting.key, text: lines.joined(separator: "\n"))
         }
+    }
+
+    /// The setting's own comment; else that of the first of its kind, for what is explained once for all providers;
+    /// else that of its group.
+    private static func comment(on key: String, in comments: [String: String]) -> String {
+        if let own = comments[key], !own.isEmpty { return own }
+        var parts = key.split(separator: ".")
+        if parts.count == 3, parts[0] == "providers" {
+            let alike = Setting.all.lazy.map(\.key).filter {
+                $0.hasPrefix("providers.") && $0.hasSuffix(".\(parts[2])")
+            }
+            if let found = alike.compactMap({ comments[$0] }).first(where: { !$0.isEmpty }) { return found }
+        }
+        while parts.count > 1 {
+            parts.removeLast()
+            if let group = comments[parts.joined(separator: ".")], !group.isEmpty { return group }
+        }
+        return ""
     }
 
     /// By key its comment, and by `=` and key its default.

@@ -76,6 +76,7 @@ extension Setting {
         seconds("assets.max_ttl", 60...longest) { $0.assets.longestTTL = $1 },
         whole("assets.quota_bytes", 1 << 20...Int.max, restart: true) { $0.assets.quotaBytes = $1 },
         whole("assets.model_bytes", 1 << 16...16 << 30) { $0.assets.modelBytes = $1 },
+        word("assets.thumbnail_background", ["ground", "transparent"]) { $0.assets.thumbnailBackground = $1 },
         whole("assets.reserve_bytes", 0...Int.max) { $0.assets.reserveBytes = $1 },
         flag("inputs.inline") { $0.inputs.inline = $1 },
         whole("inputs.picture_bytes", 1024...256 << 20) { $0.inputs.pictureBytes = $1 },

@@ -36,12 +36,11 @@ struct LogLine: Sendable {
         let (start, end) = coloured ? (level.colour, "\u{1B}[0m") : ("", "")
         let (faint, plain) = coloured ? ("\u{1B}[2m", "\u{1B}[0m") : ("", "")
         let time = at.description.dropFirst(11).dropLast()
-        var text = "\(faint)\(time)\(plain) \(start)\(level.rawValue.uppercased())\(end) \(message)"
+        var text = "\(faint)\(time)\(plain) \(start)\(level.rawValue.uppercased())\(end) \(message.visible)"
         if let task { text += " \(faint)task=\(plain)\(task)" }
-        for (name, value) in fields { text += " \(faint)\(name)=\(plain)\(value.plain)" }
+        for (name, value) in fields { text += " \(faint)\(name)=\(plain)\(value.plain.visible)" }
         if let request { text += " \(faint)request=\(request)\(plain)" }
-        // A line is a line, whatever a field holds.
-        return text.utf8.map { $0 == 0x0A || $0 == 0x0D ? 0x20 : $0 }
+        return Array(text.utf8)
     }
 }
 

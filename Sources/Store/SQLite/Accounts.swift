@@ -13,7 +13,9 @@ extension SQLiteStore {
         let account = Account(id: .new(at: now), name: name, createdAt: now, limits: limits)
         return try await writer.write { [keyTable] transaction in
             let database = transaction.database
-            guard try database.account(named: name) == nil else { throw StoreError.alreadyExists(name) }
+            guard try database.account(named: name) == nil else {
+                throw StoreError.alreadyExists("an account called \(name)")
+            }
             try database.run(
                 """
                 INSERT INTO accounts (id, name, created_at, requests_per_minute, concurrent_tasks, providers, low_balance)

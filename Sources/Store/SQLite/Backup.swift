@@ -6,11 +6,22 @@ extension SQLiteStore {
     /// in reconcile mode: what it has queued may long have been bought by the gateway it was taken from.
     package func backup(to path: String) async throws(StoreError) {
         guard access(path, F_OK) != 0 else { throw .alreadyExists(path) }
+        let directory = DataDirectory.parent(of: path)
+        guard access(directory + "/.", W_OK | X_OK) == 0 else {
+            throw .refused("Nothing can be written to \(directory): \(String(cString: strerror(errno))).")
+        }
         let source = self.path
         do {
             // On a thread of its own, not a reader's: it takes as long as the disk does.
             try await Backup.queue.run { try Backup.make(from: source, to: path) }
-        } catch { throw StoreError(error) }
+        } catch {
+            // None of it is this gateway's own trouble, such as a full disk would be: whoever asked is told why.
+            switch error {
+            case StoreError.broken(let why): throw .refused("No backup was made: \(why)")
+            case let fault as SQLiteFault: throw .refused("No backup was made; \(path): \(fault)")
+            default: throw StoreError(error)
+            }
+        }
     }
 }
 

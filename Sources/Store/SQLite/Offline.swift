@@ -16,16 +16,19 @@ extension SQLiteStore {
                 planned.applied = Migration.all.map(\.title)
                 return planned
             }
+            if dryRun {
+                // Only looks, and so beside a gateway that runs: before an upgrade is when one wants to know.
+                let database = try Database(path: path, role: .reader)
+                try Schema.refuseNewer(database, path: path)
+                let version = try database.version
+                planned.applied = Migration.all.filter { $0.number > version }.map(\.title)
+                return planned
+            }
             try DataDirectory.prepare(directory)
             let lock = try DirectoryLock(directory: directory)
             defer { lock.release() }
             let database = try Database(path: path, role: .writer)
             try Schema.refuseNewer(database, path: path)
-            let version = try database.version
-            guard !dryRun else {
-                planned.applied = Migration.all.filter { $0.number > version }.map(\.title)
-                return planned
-            }
             try database.check(path: path)
             try database.beginWriting(.full)
             return try Schema.migrate(database, path: path, keepingCopy: keepingCopy)

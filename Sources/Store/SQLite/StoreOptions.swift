@@ -55,8 +55,8 @@ package enum StoreOpenError: Error, Hashable, Sendable, CustomStringConvertible 
 
     package var description: String {
         switch self {
-        case .locked(let pid?, let path): "\(path) is in use by process \(pid)"
-        case .locked(nil, let path): "\(path) is in use by another process"
+        case .locked(let pid?, let path): "\(path) is in use by process \(pid); stop it first"
+        case .locked(nil, let path): "\(path) is in use by another process; stop it first"
         case .newerSchema(let found, let known, let path):
             "\(path) has schema \(found), and this program knows up to \(known): use the version that wrote it, or a newer one"
         case .otherSchema(let what): what
