@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
 import time
@@ -75,6 +76,17 @@ class Receiver:
     def wait(self, count: int, seconds: float = 30):
         until(lambda: len(self.got) >= count, seconds, lambda: f"{len(self.got)} of {count} came")
         return self.got
+
+    def told(self, task: str, kind: str = "task.finished", seconds: float = 30) -> tuple[dict[str, str], bytes]:
+        """The first delivery of this event; others, of work that goes on, may come before it."""
+
+        def find():
+            for headers, body in list(self.got):
+                event = json.loads(body)
+                if event["type"] == kind and event["data"]["task_id"] == task:
+                    return headers, body
+
+        return until(find, seconds, lambda: f"{kind} of {task} is not among the {len(self.got)} that came")
 
     def close(self):
         self.server.shutdown()
