@@ -111,7 +111,7 @@ def signed(url: str, body: bytes, request: str, *, key: bytes = TEST_KEY, at: fl
     return httpx.post(url, content=shown if shown is not None else body, headers=headers, trust_env=False, timeout=30)
 
 
-def test_forged_calls_are_nothing(sim: Simulator, patient):
+def test_fault_16_forged_calls_are_nothing(sim: Simulator, patient):
     """Early, forged, stale and foreign calls: not one look comes of them. A good one, even twice, is one hint each."""
     sim.fault(provider="fal", fate={"end": "stuck"})
     task = patient.submit({"provider": "fal", "image_url": PICTURE})
@@ -140,9 +140,13 @@ def test_forged_calls_are_nothing(sim: Simulator, patient):
     wait_for(lambda: looks() == 1)
     sim.control("POST", f"/jobs/fal/{request}", {"finish": True})
     assert patient.finished(task, 15)["status"] == "FINISHED"
-    # And when it has long ended.
-    assert signed(url, body, request).status_code in (204, 404)
-    assert patient.status(task)["status"] == "FINISHED"
+    # And when it has long ended, a hundred times, in both senses: neither the task nor the money moves.
+    wallet, shown = patient.get("/v1/wallet/").json(), patient.status(task)
+    failed = body.replace(b'"OK"', b'"ERROR"')
+    answers = {signed(url, told, request).status_code for _ in range(50) for told in (body, failed)}
+    assert answers <= {204, 404, 429}
+    assert patient.status(task) == shown and shown["status"] == "FINISHED"
+    assert patient.get("/v1/wallet/").json() == wallet
     assert sim.count("fal", "keys") <= 2, "a flood of forged calls is no flood of ours"
     assert len(attempts(patient, task)) == 1
 
