@@ -29,7 +29,8 @@ struct OnceOnlyTests {
                     show: { (String(decoding: $0.bytes, as: UTF8.self), nil) },
                     nextAttempt: {
                         DeliveryAttempt(
-                            delivery: $0, number: 1, at: Rig.start, milliseconds: 1, status: 200, error: nil,
+                            delivery: $0, endpoint: nil, number: 1, at: Rig.start, milliseconds: 1, status: 200,
+                            error: nil,
                             excerpt: "", next: .delivered)
                     }, wake: {})
             }, body)
