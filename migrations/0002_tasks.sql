@@ -164,6 +164,9 @@ CREATE TABLE attempts (
     CHECK (ended_at IS NULL OR outcome IS NOT NULL)
 ) STRICT;
 
+-- One job at a provider is one attempt's: a job found in a provider's list is looked up here before it is taken for ours.
+CREATE INDEX attempts_by_upstream_id ON attempts (upstream_id) WHERE upstream_id IS NOT NULL;
+
 CREATE TABLE inputs (
     -- The picture of a task that keeps one, by the name of its file. `removed_at`: the file has gone, the story stays.
     task       BLOB PRIMARY KEY REFERENCES tasks (id),

@@ -129,6 +129,7 @@ extension House {
         }
         let patience = configuration.drain
         let end = ContinuousClock.now + patience
+        server?.beginDraining()
         // Whoever only waits for news is told to come back; nobody's work is cut off by that.
         api?.waiting.close()
         log(.info, "stopping", ["drain_seconds": .number(patience.inSeconds)])

@@ -89,12 +89,17 @@ package final class HTTPServer: Sendable {
         core.tls.withLock { $0 = context }
     }
 
+    /// Stops accepting, and has every answer from now on say that it is its connection's last. Returns at once.
+    package func beginDraining() {
+        let loops = state.withLock { $0.loops }
+        for loop in loops { loop.mailbox.post(.drain) }
+    }
+
     /// Stops accepting, lets running requests finish for up to `seconds`, then closes what is left. True when
     /// nothing had to be cut off. Blocks the caller, which must not be a handler.
     @discardableResult
     package func drain(within seconds: Double) -> Bool {
-        let loops = state.withLock { $0.loops }
-        for loop in loops { loop.mailbox.post(.drain) }
+        beginDraining()
         let isClean = running.wait(timeout: .now() + seconds) == .success
         stop()
         return isClean

@@ -23,19 +23,24 @@ enum FalRequestList {
     /// absent may buy again.
     static func read(_ answer: Answer, _ job: UpstreamJob) -> Reconciliation {
         guard let items = answer["items"]?.array else { return .unclear(answer.garbled("no items in fal's list")) }
-        let candidates = items.filter { item in
-            guard let seed = item["json_input"]?["seed"]?.integer else { return true }
-            return seed == job.seed
-        }
-        let ours = candidates.filter { item in
-            guard let input = item["json_input"], input["seed"]?.integer == job.seed else { return false }
-            guard case .url(let url) = job.picture else { return true }
-            return input["image_url"]?.string == url
+        let picture = Shown(job.picture)
+        var candidates = 0
+        var ours: [JSONValue] = []
+        for item in items {
+            let input = item["json_input"]
+            let seed = input?["seed"]?.integer
+            guard seed == nil || seed == job.seed else { continue }
+            let likeness = picture.likeness(to: input?["image_url"]?.string)
+            if likeness == .other { continue }
+            candidates += 1
+            // A seed that a customer chose may be on all their requests; one that was drawn is on one.
+            let isEnough = likeness == .same || likeness == .hidden && job.parameters.seed == nil
+            if isEnough, seed != nil, seed == job.seed { ours.append(item) }
         }
         if ours.count == 1, let id = ours[0]["request_id"]?.string, !id.isEmpty, id.utf8.count <= 200 {
             return .found(UpstreamHandle(id: id))
         }
-        if !candidates.isEmpty {
+        if candidates > 0 {
             return .unclear(answer.fault(.garbled, "a request in fal's list could be ours and is not surely so"))
         }
         // A page that is not the last leaves open what is on the others.
@@ -43,6 +48,33 @@ enum FalRequestList {
             return .unclear(answer.fault(.garbled, "fal's list is longer than one page"))
         }
         return .absent
+    }
+
+    /// Our picture as the list would show it.
+    private enum Shown {
+        case address(String)
+        case data([UInt8])
+
+        /// `hidden`: our bytes may stand behind the address that is shown. `unsure`: an address that is not ours, but
+        /// fal may have written ours anew; or nothing at all.
+        enum Likeness { case same, other, hidden, unsure }
+
+        init(_ picture: UpstreamPicture) {
+            switch picture {
+            case .url(let url): self = .address(url)
+            case .bytes(let bytes, let type):
+                self = .data(Array("data:\(type);base64,".utf8) + Base64.encodedBytes(bytes))
+            }
+        }
+
+        func likeness(to text: String?) -> Likeness {
+            guard let text else { return .unsure }
+            let isData = text.hasPrefix("data:")
+            switch self {
+            case .address(let url): return text == url ? .same : isData ? .other : .unsure
+            case .data(let data): return !isData ? .hidden : text.utf8.elementsEqual(data) ? .same : .other
+            }
+        }
     }
 }
 

@@ -50,6 +50,11 @@ package protocol TaskStore: Sendable {
     /// The slot of an attempt, by its token: for callbacks.
     func slot(token: String) async throws(StoreError) -> DueSlot?
 
+    /// Whether a job at `provider` is known as another attempt's than this one's.
+    func isTaken(
+        _ handle: UpstreamHandle, at provider: ProviderID, butNotBy attempt: AttemptID
+    ) async throws(StoreError) -> Bool
+
     /// The earliest moment at which anything is due, so that loops can sleep until then.
     func nextDue() async throws(StoreError) -> Instant?
 

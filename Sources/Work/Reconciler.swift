@@ -38,6 +38,10 @@ package struct Reconciler: Duty {
         let then = shop.clock.now()
         switch found {
         case .accepted(let handle):
+            // Two requests may look the same; the job that one of them has is not the other's too.
+            guard
+                let isTaken = try? await shop.store.isTaken(handle, at: desk.id, butNotBy: attempt.id), !isTaken
+            else { return await wait(due) }
             shop.journal.note(
                 .info, "found a job whose answer was lost", task: due.task.id, ["provider": desk.id.rawValue])
             return await tell(.accepted(handle, pollAt: then), due)

@@ -145,6 +145,26 @@ import Testing
         }
     }
 
+    @Test func `a job that one attempt has is not another's too`() async throws {
+        let refused = refused
+        let desk = ScriptedDesk("fal", canReconcile: true) {
+            $0.submit = { _ in .trouble(.unknown, refused) }
+            $0.reconcile = { _ in .accepted(UpstreamHandle(id: "the only one")) }
+        }
+        try await House.with(desk) { house in
+            let first = try await house.submit()
+            _ = try await house.dispatch()
+            house.advance(.seconds(2))
+            #expect(try await house.reconcile() == [.accepted: 1])
+            let second = try await house.submit()
+            _ = try await house.dispatch()
+            house.advance(.seconds(2))
+            #expect(try await house.reconcile() == [.deferred: 1])
+            #expect(try await house.slot(first).attempt?.handle?.id == "the only one")
+            #expect(try await house.slot(second).state == .unknown)
+        }
+    }
+
     @Test func `only an absence that lasts lets it be sent again`() async throws {
         let refused = refused
         let desk = ScriptedDesk("fal", canReconcile: true) {

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 
 from gateway import Gateway, data_uri
-from test_webhooks import Receiver, endpoint
+from webhook_receiver import Receiver, endpoint
 
 
 def test_one_event_is_sent_again_by_its_id_with_the_same_bytes():
     receiver, other = Receiver(), Receiver()
     try:
         with Gateway(config={"providers": {"sandbox": {"duration": 0.05}}}) as gateway:
-            made = endpoint(gateway, receiver, events=["task.finished"])
-            endpoint(gateway, other, events=["task.finished"])
+            made = endpoint(gateway, receiver.url, events=["task.finished"])
+            endpoint(gateway, other.url, events=["task.finished"])
             task = gateway.submit({"image": data_uri()})
             (headers, body), _ = receiver.wait(1)[0], other.wait(1)
             assert json.loads(body)["data"]["task_id"] == task

@@ -297,7 +297,8 @@ enum Schemas {
             (
                 "Replay",
                 """
-                {"type":"object","anyOf":[{"required":["endpoint"]},{"required":["event"]}],"additionalProperties":false,
+                {"type":"object","additionalProperties":false,"anyOf":[{"required":["endpoint"],"not":{"required":["event"]}},
+                {"required":["event"],"not":{"anyOf":[{"required":["since"]},{"required":["until"]}]}}],
                 "properties":{"endpoint":{"type":"string","format":"uuid"},"event":{"type":"string","format":"uuid",
                 "description":"One event by its webhook-id, whatever became of it; without since and until."},"since":{"type":["string","null"],"format":"date-time"},
                 "until":{"type":["string","null"],"format":"date-time"}}}

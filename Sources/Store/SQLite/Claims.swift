@@ -87,6 +87,21 @@ extension SQLiteStore {
         return found.map { cache[$0.id]?.task ?? $0 }.filter { !$0.state.isFinal }
     }
 
+    package func isTaken(
+        _ handle: UpstreamHandle, at provider: ProviderID, butNotBy attempt: AttemptID
+    ) async throws(StoreError) -> Bool {
+        try await readers.read { database in
+            try database.one(
+                "SELECT 1 FROM attempts WHERE upstream_id = ? AND provider = ? AND id <> ? LIMIT 1",
+                { statement in
+                    statement.bind(handle.id)
+                    statement.bind(provider.rawValue)
+                    statement.bind(attempt)
+                }
+            ) { _ in true } ?? false
+        }
+    }
+
     package func slot(token: String) async throws(StoreError) -> DueSlot? {
         let place = try await readers.read { database in
             try database.one(
