@@ -45,26 +45,25 @@ extension API {
         isEnough: @escaping @Sendable (GenerationTask) -> Bool
     ) async -> Result<RenderedTask, Refusal> {
         await withCheckedContinuation { continuation in
-            // Answered once: by a change, by the clock or by the client's leaving.
-            let answer = OneAnswer(continuation)
-            let waiter = Waiting.Waiter(
+            // Answered once, when the wait is over: by a change, by the clock or by the client's leaving.
+            let answer = OneAnswer(continuation, found)
+            var waiter = Waiting.Waiter(
                 task: found.task.id, account: found.task.account, version: version, due: end,
                 told: { changed in
                     guard isEnough(changed.task) || changed.task.state.isFinal else { return true }
-                    answer.give(.success(changed))
+                    answer.learn(changed)
                     return false
                 },
                 lapsed: { [store] _ in
-                    answer.give(.success(store.recent(found.task.id) ?? found))
+                    answer.learn(store.recent(found.task.id) ?? found)
                     return nil
                 })
+            waiter.left = { answer.give() }
             do throws(Refusal) {
                 let ticket = try waiting.join(waiter, call.settings.limits)
-                reply.onClose { [waiting] in
-                    if waiting.leave(ticket) { answer.give(.success(found)) }
-                }
+                reply.onClose { [waiting] in waiting.leave(ticket) }
             } catch {
-                answer.give(.failure(error))
+                answer.give(error)
             }
         }
     }
@@ -92,20 +91,27 @@ extension API {
     }
 }
 
-/// A continuation that the first comer resumes.
+/// A continuation that is resumed once, with what was learned last.
 private final class OneAnswer: Sendable {
-    private let pending: Mutex<CheckedContinuation<Result<RenderedTask, Refusal>, Never>?>
-
-    init(_ continuation: CheckedContinuation<Result<RenderedTask, Refusal>, Never>) {
-        pending = Mutex(continuation)
+    private struct State {
+        var continuation: CheckedContinuation<Result<RenderedTask, Refusal>, Never>?
+        var news: RenderedTask
     }
 
-    func give(_ result: Result<RenderedTask, Refusal>) {
-        let continuation = pending.withLock { pending in
-            defer { pending = nil }
-            return pending
+    private let state: Mutex<State>
+
+    init(_ continuation: CheckedContinuation<Result<RenderedTask, Refusal>, Never>, _ found: RenderedTask) {
+        state = Mutex(State(continuation: continuation, news: found))
+    }
+
+    func learn(_ news: RenderedTask) { state.withLock { $0.news = news } }
+
+    func give(_ refusal: Refusal? = nil) {
+        let (continuation, news) = state.withLock { state in
+            defer { state.continuation = nil }
+            return (state.continuation, state.news)
         }
-        continuation?.resume(returning: result)
+        continuation?.resume(returning: refusal.map { .failure($0) } ?? .success(news))
     }
 }
 

@@ -18,6 +18,9 @@ package final class Waiting: Sendable {
         let told: @Sendable (RenderedTask) -> Bool
         /// The next moment to be asked, or nil: it waits no longer.
         let lapsed: @Sendable (Instant) -> Instant?
+        /// Called once, when its place is free again. Whoever answers a client here may be asked at once for another
+        /// wait, and has room for it.
+        var left: @Sendable () -> Void = {}
     }
 
     struct Ticket: Hashable, Sendable {
@@ -89,6 +92,7 @@ package final class Waiting: Sendable {
             let rest = census.byAccount[gone.account, default: 1] - 1
             census.byAccount[gone.account] = rest > 0 ? rest : nil
         }
+        gone.left()
         return true
     }
 

@@ -186,8 +186,13 @@ final class Database {
     }
 
     /// Several reads of one moment.
-    func snapshot<T>(_ body: () throws -> T) throws -> T {
-        try run("BEGIN")
+    func snapshot<T>(_ body: () throws -> T) throws -> T { try transaction("BEGIN", body) }
+
+    /// Runs `body` in a transaction of its own; for what is done before the writer begins.
+    func begin<T>(_ body: () throws -> T) throws -> T { try transaction("BEGIN IMMEDIATE", body) }
+
+    private func transaction<T>(_ begin: StaticString, _ body: () throws -> T) throws -> T {
+        try run(begin)
         do {
             let value = try body()
             try run("COMMIT")

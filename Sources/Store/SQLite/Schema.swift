@@ -83,19 +83,6 @@ extension Database {
         get throws { try one("PRAGMA user_version") { $0.int() } ?? 0 }
     }
 
-    /// Runs `body` in a transaction of its own; for what is done before the writer begins.
-    func begin<T>(_ body: () throws -> T) throws -> T {
-        try run("BEGIN IMMEDIATE")
-        do {
-            let value = try body()
-            try run("COMMIT")
-            return value
-        } catch {
-            if isInTransaction { _ = try? run("ROLLBACK") }
-            throw error
-        }
-    }
-
     /// Looks for damage before anything is written. Large files are looked through while work goes on: half a second
     /// a gigabyte is too long to be shut.
     func check(path: String) throws {
