@@ -9,6 +9,8 @@ package protocol Desk: Sendable {
     var rank: Int { get }
     /// Whether there is a key to call it with, or none is needed.
     var hasKey: Bool { get }
+    /// Whether it calls the same address with the same key as `other`: what was learned there is true here.
+    func isCalled(as other: any Desk) -> Bool
     var takesBytes: Bool { get }
     /// It makes textures whether asked or not.
     var alwaysTextures: Bool { get }

@@ -25,9 +25,9 @@ package final class ProviderBoard: Sendable {
 
     package init() {}
 
-    /// Sets what the config says of `provider` and keeps what is known of it. Breakers start anew: whoever
-    /// changed the config may have mended what they opened for.
-    package func configure(_ provider: ProviderID, _ fresh: Standing) {
+    /// Sets what the config says of `provider` and keeps what is known of it. Without `keepsBreakers` they start anew:
+    /// whoever changed how it is called may have mended what they opened for.
+    package func configure(_ provider: ProviderID, _ fresh: Standing, keepsBreakers: Bool = false) {
         state.withLock { state in
             var fresh = fresh
             if let old = state.standings[provider] {
@@ -38,6 +38,8 @@ package final class ProviderBoard: Sendable {
                 var gate = old.gate
                 gate.setRate(fresh.gate.rate)
                 fresh.gate = gate
+                // Another key or address, or another measure of failure, deserves a try; else an open breaker stays so.
+                if keepsBreakers, fresh.breaker == old.breaker { (fresh.door, fresh.kinds) = (old.door, old.kinds) }
             }
             state.standings[provider] = fresh
         }

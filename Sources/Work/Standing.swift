@@ -35,7 +35,7 @@ package struct Standing: Hashable, Sendable {
     /// What it last did wrong, for whoever looks after it.
     package internal(set) var lastFault: Evidence?
     package internal(set) var lastFaultAt: Instant?
-    private let breaker: CircuitBreaker.Settings
+    let breaker: CircuitBreaker.Settings
 
     package init(
         isEnabled: Bool, concurrency: Int, rate: RateGate.Rate? = nil,

@@ -46,6 +46,7 @@ package struct UpstreamDesk: Desk {
 
     package var id: ProviderID { provider.id }
     package var hasKey: Bool { settings.key?.revealed.isEmpty == false || provider.authentication == .none }
+    package func isCalled(as other: any Desk) -> Bool { (other as? UpstreamDesk)?.settings == settings }
     package var takesBytes: Bool { provider.picture.takesBytes }
     package var callsBack: Bool { options.callback != nil && provider.callback.exists }
     package var reconcilesByResending: Bool { provider.resendIsSafe }

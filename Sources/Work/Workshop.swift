@@ -51,15 +51,18 @@ package final class Workshop: Sendable {
     /// Takes a new configuration. A provider that is no longer in it, or no longer has a key, keeps the desk it had
     /// while jobs run there: they are followed to their end, but get no company.
     package func configure(_ settings: WorkSettings, desks: [any Desk]) {
-        let gone = state.withLock { state in
+        let (gone, known) = state.withLock { state in
             state.settings = settings
+            let known = Set(desks.filter { state.desks[$0.id]?.isCalled(as: $0) == true }.map(\.id))
             let named = Set(desks.map(\.id))
             let gone = state.desks.keys.filter { !named.contains($0) }
             let keyless = desks.filter { !$0.hasKey && state.desks[$0.id]?.hasKey == true }.map(\.id)
             for desk in desks where !keyless.contains(desk.id) { state.desks[desk.id] = desk }
-            return gone + keyless
+            return (gone + keyless, known)
         }
-        for desk in desks { board.configure(desk.id, desk.standing(settings)) }
+        for desk in desks {
+            board.configure(desk.id, desk.standing(settings), keepsBreakers: known.contains(desk.id))
+        }
         for provider in gone { board.change(provider) { $0.isEnabled = false } }
     }
 

@@ -26,6 +26,7 @@ final class ScriptedDesk: Desk {
     let id: ProviderID
     let rank: Int
     let hasKey = true
+    func isCalled(as other: any Desk) -> Bool { other is ScriptedDesk }
     let takesBytes = true
     let alwaysTextures: Bool
     let callsBack = false
