@@ -94,7 +94,7 @@ extension Command {
                     ])
             }),
         Command(
-            words: ["providers", "enable"], summary: "let a provider take work again",
+            words: ["providers", "enable"], summary: "let a provider take work again, and close its breaker",
             detail: "Goes over the configuration, and outlives restarts.", arguments: [provider],
             action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/enable", [:]) }),
         Command(

@@ -49,6 +49,11 @@ package final class ProviderBoard: Sendable {
         change(provider) { $0.override = enabled }
     }
 
+    /// Whoever looks after it says that it is well: what it did before is not held against it.
+    package func forgive(_ provider: ProviderID) {
+        change(provider) { $0.forgive() }
+    }
+
     package func standings() -> [ProviderID: Standing] { state.withLock { $0.standings } }
 
     package subscript(_ provider: ProviderID) -> Standing? { state.withLock { $0.standings[provider] } }

@@ -122,6 +122,11 @@ package struct Standing: Hashable, Sendable {
         kinds[kind, default: CircuitBreaker(breaker)].fail(at: now, because: reason)
     }
 
+    package mutating func forgive() {
+        door = CircuitBreaker(breaker)
+        kinds = [:]
+    }
+
     /// How long such a job takes here: as measured, else nil.
     package func usual(_ kind: RequestKind) -> Duration? { durations[kind]?.median }
 }

@@ -123,8 +123,10 @@ package final class Work: Sendable {
     }
 
     /// An operator has taken a provider out, or put it back, and that is a row already. Whoever waits for it goes now.
+    /// Putting it back closes its breakers, also when it was never taken out: this is how to say that it is mended.
     package func changed(_ provider: ProviderID, isEnabled: Bool?) {
         shop.board.setOverride(isEnabled, of: provider)
+        if isEnabled != false { shop.board.forgive(provider) }
         dispatcher.alarm.ring()
     }
 

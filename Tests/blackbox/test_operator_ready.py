@@ -69,6 +69,12 @@ def test_a_provider_that_keeps_failing_is_a_problem_and_a_disk_without_room_too(
         g.write_config()
         g.cli("reload")
         until(lambda: len(g.events("provider trouble")) >= 5)
+        until(lambda: problems(g) == ["providers"])
+        sim.clear()
+        # The operator says that it is mended: the day's pause is over, and those who waited go.
+        g.cli("providers", "enable", "fal")
+        assert problems(g) == []
+        g.finished(g.submit())
 
 
 def test_a_ledger_that_does_not_verify_is_a_problem_and_nothing_is_spent(gateway):
