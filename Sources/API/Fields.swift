@@ -4,27 +4,28 @@ import JSON
 /// The members of a body as they are read, and everything found wrong with them: all faults at once, each with
 /// what was given and what is allowed.
 struct Fields {
-    private var members: [String: JSONSlice] = [:]
+    /// In a list: bodies have few members, and walking past those costs less than hashing each name that may be there.
+    private var members: [(name: String, value: JSONSlice)] = []
     private(set) var faults: [FieldFault] = []
 
     init(_ body: [UInt8], limits: JSONLimits = .strict) throws(Refusal) {
         do throws(JSONError) {
             for member in try JSONReader.members(of: body, limits: limits) where member.value.kind != .null {
                 // Clients send null for what they do not set: null is absent.
-                members[member.name] = member.value
+                members.append((member.name, member.value))
             }
         } catch {
             throw .badJSON(error)
         }
     }
 
-    var names: [String] { members.keys.sorted() }
+    var names: [String] { members.map(\.name).sorted() }
 
-    func has(_ name: String) -> Bool { members[name] != nil }
+    func has(_ name: String) -> Bool { slice(name) != nil }
 
-    func slice(_ name: String) -> JSONSlice? { members[name] }
+    func slice(_ name: String) -> JSONSlice? { members.first { $0.name == name }?.value }
 
-    mutating func drop(_ name: String) { members[name] = nil }
+    mutating func drop(_ name: String) { members.removeAll { $0.name == name } }
 
     mutating func fault(_ fault: FieldFault) { faults.append(fault) }
 
@@ -34,7 +35,7 @@ struct Fields {
     }
 
     mutating func value(_ name: String) -> JSONValue? {
-        guard let slice = members[name] else { return nil }
+        guard let slice = slice(name) else { return nil }
         do throws(JSONError) {
             return try slice.value()
         } catch {

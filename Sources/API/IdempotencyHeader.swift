@@ -52,15 +52,15 @@ enum IdempotencyHeader {
     /// What two requests must share to be the same: every value in force and the picture's own bytes, however the
     /// body was spelled.
     static func canonical(_ request: GenerationRequest) -> [UInt8] {
-        var json = JSONWriter(reserving: 1024)
+        var json = JSONWriter(reserving: 512)
         json.object {
             switch request.picture {
             case .url(let url): $0.member("image_url", url)
             case .kept(let picture): $0.member("image", picture.sha256)
             }
-            for parameter in Parameter.allCases {
-                guard let value = request.parameters[parameter] else { continue }
-                $0.member(parameter.rawValue, value.description)
+            // What is as it would be unsaid may be left unsaid.
+            for parameter in request.parameters.changed {
+                $0.member(parameter.rawValue, request.parameters[parameter]?.description)
             }
             switch request.choice {
             case .auto: $0.member("provider", "auto")

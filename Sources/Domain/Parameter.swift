@@ -39,6 +39,16 @@ package enum Parameter: String, Sendable, CaseIterable, Hashable {
     case uvSmooth = "uv_unwrap_smooth_strength"
     case generateThumbnail = "generate_thumbnail"
     case numberResults = "number_results"
+
+    /// By the case: Swift hashes an enum of text by its text, and these are looked up with each request.
+    package func hash(into hasher: inout Hasher) { hasher.combine(ordinal) }
+
+    package static func == (left: Self, right: Self) -> Bool { left.ordinal == right.ordinal }
+
+    /// An enum of fewer than 257 cases without values is one byte, the number of its case.
+    fileprivate var bit: UInt64 { 1 << UInt64(ordinal) }
+
+    private var ordinal: UInt8 { unsafeBitCast(self, to: UInt8.self) }
 }
 
 extension Parameter {
@@ -133,18 +143,47 @@ package enum ParameterValue: Hashable, Sendable, CustomStringConvertible {
 /// The values of one request: what was given, over what is standard.
 package struct Parameters: Hashable, Sendable {
     /// Only what the request said (or what an adjustment put there).
-    package var given: [Parameter: ParameterValue]
+    package var given: [Parameter: ParameterValue] {
+        didSet { named = Self.names(in: given) }
+    }
+    /// A bit for each parameter in `given`: tables ask for all of them, and most are not there.
+    private var named: UInt64
 
-    package init(_ given: [Parameter: ParameterValue] = [:]) { self.given = given }
+    package init(_ given: [Parameter: ParameterValue] = [:]) {
+        self.given = given
+        named = Self.names(in: given)
+    }
+
+    private static func names(in given: [Parameter: ParameterValue]) -> UInt64 {
+        given.keys.reduce(0) { $0 | $1.bit }
+    }
 
     /// The value in force, if there is one.
     package subscript(_ parameter: Parameter) -> ParameterValue? {
-        if let value = given[parameter] { return value }
+        if named & parameter.bit != 0 { return given[parameter] }
         switch parameter {
         case .ssSteps, .shapeSteps, .texSteps: return self[.steps]
-        case .pipelineType:
-            return .word(integer(.resolution) == 512 ? "512" : "\(integer(.resolution))_cascade")
+        case .pipelineType: return .word(Self.pipeline(forResolution: integer(.resolution)))
         default: return parameter.standard
+        }
+    }
+
+    private static func pipeline(forResolution resolution: Int64) -> String {
+        switch resolution {
+        case 512: "512"
+        case 1536: "1536_cascade"
+        default: "1024_cascade"
+        }
+    }
+
+    /// Those that are not what they would be if the request had not named them, in the order of the list.
+    package var changed: [Parameter] {
+        if given.isEmpty { return [] }
+        return Parameter.allCases.filter { parameter in
+            guard given[parameter] != nil else { return false }
+            var without = self
+            without.given[parameter] = nil
+            return without[parameter] != self[parameter]
         }
     }
 

@@ -145,12 +145,11 @@ extension Workshop {
         let candidates = desks.values.sorted { $0.rank < $1.rank }.compactMap { desk -> Routing.Candidate? in
             guard let standing = standings[desk.id] else { return nil }
             // Holding a request against a table takes time, and one that is switched off is out whatever its table says.
-            let refusals =
-                standing.mayBeAsked
-                ? desk.refusals(of: request, pictures: pictures, inline: settings.inputs.inline) : []
+            guard standing.mayBeAsked else { return Routing.Candidate(desk.id, standing: standing) }
             return Routing.Candidate(
-                desk.id, refusals: refusals, standing: standing, cost: desk.cost(of: request),
-                usual: standing.usual(kind) ?? desk.typical(kind))
+                desk.id,
+                refusals: desk.refusals(of: request, pictures: pictures, inline: settings.inputs.inline),
+                standing: standing, cost: desk.cost(of: request), usual: standing.usual(kind) ?? desk.typical(kind))
         }
         var random = SystemRandomNumberGenerator()
         return Routing(settings.routing).route(

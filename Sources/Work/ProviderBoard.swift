@@ -58,6 +58,8 @@ package final class ProviderBoard: Sendable {
 
     package subscript(_ provider: ProviderID) -> Standing? { state.withLock { $0.standings[provider] } }
 
+    package func isOn(_ provider: ProviderID) -> Bool { state.withLock { $0.standings[provider]?.isOn == true } }
+
     /// Jobs that could be begun now at any provider that is on and well.
     package func freePlaces(at now: Instant) -> Int {
         state.withLock { state in

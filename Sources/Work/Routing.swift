@@ -19,7 +19,8 @@ package struct Routing: Sendable {
         package let usual: Duration
 
         package init(
-            _ provider: ProviderID, refusals: [Refusal] = [], standing: Standing, cost: Int64?, usual: Duration
+            _ provider: ProviderID, refusals: [Refusal] = [], standing: Standing, cost: Int64? = nil,
+            usual: Duration = .zero
         ) {
             self.provider = provider
             self.refusals = refusals

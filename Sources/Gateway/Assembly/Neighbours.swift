@@ -42,10 +42,11 @@ extension House {
         around.callback = { provider, token, headers, body in
             await work.handleCallback(from: provider, token: token, headers: headers, body: body) == .taken
         }
+        let disk = Disk()
         around.isFull = { [weak self] in
             guard let self else { return true }
             let (assets, directory) = change { ($0.configuration.assets, $0.configuration.dataDirectory) }
-            return Room(assets, directory: directory, usedBytes: files.usedBytes).objection != nil
+            return Room(assets, directory: directory, usedBytes: files.usedBytes, disk: disk).objection != nil
         }
         around.problems = { [weak self] in self?.readiness().problems ?? [] }
         around.metrics = { [weak self] in await self?.metrics().bytes ?? [] }

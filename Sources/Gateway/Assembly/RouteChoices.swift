@@ -11,12 +11,11 @@ struct RouteChoices {
         let kind = RequestKind(request.parameters)
         // Whom the request did not ask for is not in its way.
         let exclusions = route.exclusions.filter { $0.reason != .notAsked }
-        let obstacles = Dictionary(grouping: exclusions, by: \.provider)
-        let order = route.choices + route.waiting + exclusions.map(\.provider)
-        var seen: Set<ProviderID> = []
-        all = order.filter { seen.insert($0).inserted }.compactMap { id in
+        var order = route.choices + route.waiting
+        for exclusion in exclusions where !order.contains(exclusion.provider) { order.append(exclusion.provider) }
+        all = order.compactMap { id in
             guard let desk = shop.desk(id) else { return nil }
-            let inTheWay = obstacles[id] ?? []
+            let inTheWay = exclusions.filter { $0.provider == id }
             return RouteChoice(
                 provider: id,
                 obstacles: inTheWay.map { exclusion in
@@ -28,8 +27,7 @@ struct RouteChoices {
                 },
                 // Nobody bends a request for a provider that cannot take it anyhow.
                 adjustments: inTheWay.allSatisfy(\.isTemporary) ? desk.adjustments(of: request) : [],
-                typicalDuration: shop.board[id]?.usual(kind) ?? desk.typical(kind),
-                isOff: shop.board[id]?.isOn != true)
+                typicalDuration: shop.board.usual(kind, at: id) ?? desk.typical(kind), isOff: !shop.board.isOn(id))
         }
     }
 }

@@ -1,3 +1,4 @@
+import Glibc
 import Providers
 
 /// Keeps secrets out of text that leaves the process: those it was told of, and whatever is shaped like one of ours.
@@ -58,13 +59,15 @@ package struct Redactor: Sendable {
     }
 
     private static func find(_ needle: [UInt8], in bytes: [UInt8], from start: Int) -> Int? {
-        guard let first = needle.first, bytes.count - start >= needle.count else { return nil }
-        var at = start
-        while let next = bytes[at...(bytes.count - needle.count)].firstIndex(of: first) {
-            if bytes[next..<next + needle.count].elementsEqual(needle) { return next }
-            at = next + 1
-            guard at + needle.count <= bytes.count else { return nil }
+        bytes.withUnsafeBytes { hay in
+            guard let base = hay.baseAddress, let first = needle.first else { return nil }
+            var at = start
+            while hay.count - at >= needle.count {
+                guard let next = memchr(base + at, Int32(first), hay.count - needle.count - at + 1) else { return nil }
+                if memcmp(next, needle, needle.count) == 0 { return UnsafeRawPointer(next) - base }
+                at = UnsafeRawPointer(next) - base + 1
+            }
+            return nil
         }
-        return nil
     }
 }

@@ -32,6 +32,8 @@ final class QueueOrder: Sendable {
         }
 
         mutating func insert(_ entry: Entry) {
+            // Nearly always the newest is the last.
+            if let last = entries.last, last < entry { return entries.append(entry) }
             let place = start + rank(of: entry)
             if place < entries.count, entries[place] == entry { return }
             entries.insert(entry, at: place)
@@ -52,11 +54,15 @@ final class QueueOrder: Sendable {
         }
     }
 
+    private struct Place: Hashable {
+        let task: TaskID
+        let slot: Int
+    }
+
     private struct Lines {
         var lines: [[AccountID: Line]] = [[:], [:]]
-        /// When each queued slot was last said to be due, by task.
-        var known: [TaskID: [Int: Int64]] = [:]
-        var count = 0
+        /// When each queued slot was last said to be due.
+        var known: [Place: Int64] = [:]
     }
 
     /// Beyond this many queued slots (about 100 MB of them) positions of further ones are not told.
@@ -67,23 +73,23 @@ final class QueueOrder: Sendable {
     func follow(_ task: GenerationTask) {
         let rank = task.request.priority.rank
         lines.withLock { lines in
-            var known = lines.known[task.id] ?? [:]
-            let before = known.count
             for slot in task.slots {
                 let due = slot.state == .queued ? slot.dueAt?.milliseconds : nil
-                guard known[slot.index] != due else { continue }
-                if let old = known.removeValue(forKey: slot.index) {
+                let place = Place(task: task.id, slot: slot.index)
+                let old = lines.known[place]
+                guard old != due else { continue }
+                if let old {
+                    lines.known[place] = nil
                     lines.lines[rank][task.account]?.remove(Entry(dueAt: old, task: task.id, slot: slot.index))
                 }
-                if let due, lines.count < Self.limit {
-                    known[slot.index] = due
+                if let due, lines.known.count < Self.limit {
+                    lines.known[place] = due
                     lines.lines[rank][task.account, default: Line()]
                         .insert(Entry(dueAt: due, task: task.id, slot: slot.index))
+                } else if lines.lines[rank][task.account]?.count == 0 {
+                    lines.lines[rank][task.account] = nil
                 }
             }
-            lines.count += known.count - before
-            lines.known[task.id] = known.isEmpty ? nil : known
-            if lines.lines[rank][task.account]?.count == 0 { lines.lines[rank][task.account] = nil }
         }
     }
 
@@ -92,8 +98,13 @@ final class QueueOrder: Sendable {
     func position(of task: GenerationTask) -> Int? {
         let rank = task.request.priority.rank
         return lines.withLock { lines in
-            guard let known = lines.known[task.id], let line = lines.lines[rank][task.account] else { return nil }
-            let own = known.map { line.rank(of: Entry(dueAt: $1, task: task.id, slot: $0)) }.min() ?? 0
+            guard let line = lines.lines[rank][task.account] else { return nil }
+            let places = task.slots.compactMap { slot in
+                lines.known[Place(task: task.id, slot: slot.index)].map {
+                    line.rank(of: Entry(dueAt: $0, task: task.id, slot: slot.index))
+                }
+            }
+            guard let own = places.min() else { return nil }
             var position = own
             for (account, other) in lines.lines[rank] where account != task.account {
                 position += min(own, other.count)
