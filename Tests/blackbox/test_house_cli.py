@@ -176,6 +176,17 @@ def test_a_backup_that_cannot_be_made_says_why(house):
     assert house.cli("credits", "verify").returncode == 0
 
 
+def test_a_restore_that_fails_leaves_nothing_behind(tmp_path):
+    assert run("accounts", "create", "shop", "--data", str(tmp_path / "data")).returncode == 0
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("no database")
+    before = {p.name for p in (tmp_path / "data").iterdir()}
+    for wrong in ("folder", "text", "nowhere"):
+        answer = run("restore", str(tmp_path / wrong), "--data", str(tmp_path / "data"))
+        assert answer.returncode == 1 and wrong in answer.stderr, answer
+        assert {p.name for p in (tmp_path / "data").iterdir()} == before
+
+
 def test_commands_need_none_of_the_providers_keys():
     with Gateway({"providers": {"fal": {"enabled": True}}}, env={"FAL_KEY": "a-key-of-many-letters"}) as g:
         # The operator's shell, which has nothing of the service's environment.

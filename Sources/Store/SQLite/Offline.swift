@@ -52,8 +52,8 @@ extension SQLiteStore {
             defer { lock.release() }
             let draft = path + ".restored"
             for end in ["", "-wal", "-shm"] { unlink(draft + end) }
-            try copy(file, to: draft)
             do {
+                try Self.copy(file, to: draft)
                 let copy = try Database(path: draft, role: .copier)
                 try copy.check(path: file)
                 try Schema.refuseNewer(copy, path: file)
