@@ -180,10 +180,13 @@ def test_a_restore_that_fails_leaves_nothing_behind(tmp_path):
     assert run("accounts", "create", "shop", "--data", str(tmp_path / "data")).returncode == 0
     (tmp_path / "folder").mkdir()
     (tmp_path / "text").write_text("no database")
+    (tmp_path / "empty").touch()
     before = {p.name for p in (tmp_path / "data").iterdir()}
-    for wrong in ("folder", "text", "nowhere"):
+    for wrong in ("folder", "text", "empty", "nowhere"):
         answer = run("restore", str(tmp_path / wrong), "--data", str(tmp_path / "data"))
-        assert answer.returncode == 1 and wrong in answer.stderr, answer
+        # It is that file which is wrong, and not the database in place.
+        assert answer.returncode == 1 and str(tmp_path / wrong) in answer.stderr, answer
+        assert "the database is damaged" not in answer.stderr
         assert {p.name for p in (tmp_path / "data").iterdir()} == before
 
 

@@ -61,7 +61,11 @@ extension SQLiteStore {
                 try copy.begin { try copy.setMeta("reconcile", Backup.reason) }
             } catch {
                 unlink(draft)
-                throw error
+                // It is the backup that is wrong, not the database in place, which is as it was.
+                switch StoreOpenError(error, path: file) {
+                case .damaged(let what): throw StoreOpenError.storage("\(file) is no sound backup: \(what)")
+                case let other: throw other
+                }
             }
             let old = "\(path).before-restore-\(now.milliseconds)"
             let hasOld = access(path, F_OK) == 0
