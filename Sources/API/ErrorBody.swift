@@ -131,6 +131,10 @@ extension ErrorBody {
             self.init(
                 404, "not_found", "There is no \(kind) \(JSONValue.string(String(given.prefix(64)))).", suggestion: list
             )
+        case .taken(let account):
+            self.init(
+                409, "already_exists", "There is an account called \(account) already.",
+                suggestion: "If its key was lost, make another: trellis-gateway keys create --account NAME.")
         case .methodNotAllowed(let allow):
             self.init(
                 405, "method_not_allowed", "This path takes \(allow).", headers: ["Allow": allow])

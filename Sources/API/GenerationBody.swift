@@ -211,12 +211,7 @@ struct GenerationBody {
         }
         let known = rules.providers().map(\.rawValue)
         for name in names where !known.contains(name) {
-            let shown = JSONValue.string(String(name.prefix(64)))
-            fields.fault(
-                FieldFault(
-                    "provider", "There is no provider \(shown) here.", value: .string(name),
-                    allowed: .array((["auto"] + known).map { .string($0) }),
-                    suggestion: NearestName.to(name, among: known).map { "Did you mean \($0)?" }))
+            fields.fault(.noProvider(name, in: "provider", among: ["auto"] + known))
         }
         var seen: [ProviderID] = []
         for name in names where !seen.contains(ProviderID(name)) { seen.append(ProviderID(name)) }

@@ -31,6 +31,8 @@ package enum Refusal: Error, Sendable {
     case notFound(String)
     /// A thing that an operator named, which there is not; and the names that there are, if they are few.
     case noneCalled(_ kind: String, _ given: String, known: [String] = [])
+    /// The name of an account that there is.
+    case taken(account: String)
     case methodNotAllowed(allow: String)
     case gone(String)
     case conflict(code: String, message: String)
@@ -73,6 +75,14 @@ package struct FieldFault: Hashable, Sendable {
         self.allowed = allowed
         self.suggestion = suggestion
         self.provider = provider
+    }
+
+    /// A name that should be a provider's.
+    static func noProvider(_ name: String, in parameter: String, among known: [String]) -> FieldFault {
+        FieldFault(
+            parameter, "There is no provider \(JSONValue.string(String(name.prefix(64)))) here.", value: .string(name),
+            allowed: .array(known.map { .string($0) }),
+            suggestion: NearestName.to(name, among: known).map { "Did you mean \($0)?" })
     }
 
     /// An echo long enough to recognise and too short to carry a payload.

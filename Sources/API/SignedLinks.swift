@@ -65,15 +65,16 @@ package struct SignedLinks: Sendable {
 
 extension SignedLinks {
     /// Where a finished file of a task can be fetched.
-    func asset(_ asset: Asset, of task: GenerationTask, seed: Int64) -> String {
+    func asset(_ asset: Asset, of task: GenerationTask, _ slot: Slot) -> String {
         switch asset.place {
         case .upstream(let url): return url
         case .kept(let sha256):
             let end = asset.kind == .model ? "glb" : "png"
             let resolution = task.request.parameters.integer(.resolution)
+            let mark = slot.seedInUse.map { "\($0)" } ?? "\(task.id)_\(slot.index)"
             return address(
                 of: Grant(
-                    kind: .assets, file: "\(sha256).\(end)", name: "trellis2_\(resolution)_\(seed).\(end)",
+                    kind: .assets, file: "\(sha256).\(end)", name: "trellis2_\(resolution)_\(mark).\(end)",
                     expires: (task.expiresAt ?? task.deadline).secondsSince1970))
         }
     }

@@ -1,5 +1,6 @@
 import Domain
 import JSON
+import Providers
 import Store
 
 /// The public words for a task: the body of a status answer, and of what webhooks tell. Rendered once per change,
@@ -111,7 +112,7 @@ package struct StatusBody: Sendable {
         json.member("finished_at", task.finishedAt?.description)
         json.member("expires_at", task.expiresAt?.description)
         json.member("provider", task.speaker?.attempt?.provider.rawValue)
-        json.member("seed", task.slots.first?.seed)
+        json.member("seed", task.slots.first?.seedInUse)
         json.member("attempts", task.attemptCount)
         if let failure = task.failure {
             json.object("error") { $0.write(failure) }
@@ -138,15 +139,15 @@ package struct StatusBody: Sendable {
     ) {
         guard let model = slot.model else { return }
         json.object {
-            $0.member("asset", links.asset(model, of: task, seed: slot.seed))
+            $0.member("asset", links.asset(model, of: task, slot))
             $0.key("asset_url")
             $0.null()
             $0.member("asset_type", "3D_MODEL")
-            $0.member("thumbnail", slot.thumbnail.map { links.asset($0, of: task, seed: slot.seed) })
+            $0.member("thumbnail", slot.thumbnail.map { links.asset($0, of: task, slot) })
             $0.key("metadata")
             $0.null()
             $0.member("index", slot.index)
-            $0.member("seed", slot.seed)
+            $0.member("seed", slot.seedInUse)
             $0.member("provider", slot.attempt?.provider.rawValue)
             $0.member("size_bytes", model.byteCount)
             $0.member("content_type", model.contentType)
@@ -174,7 +175,7 @@ package struct StatusBody: Sendable {
                 guard let failure = slot.failure else { continue }
                 json.object {
                     $0.member("index", slot.index)
-                    $0.member("seed", slot.seed)
+                    $0.member("seed", slot.seedInUse)
                     $0.object("error") { $0.write(failure) }
                 }
             }
@@ -190,6 +191,17 @@ package struct StatusBody: Sendable {
         case .finished: "FINISHED"
         case .failed, .canceled, .expired: "FAILED"
         }
+    }
+}
+
+extension Slot {
+    /// The seed as far as it means anything: nil once the slot is with a provider that takes none, for there the
+    /// number that was drawn, or asked for, makes no model again.
+    var seedInUse: Int64? {
+        guard let row = attempt.flatMap({ Provider[$0.provider] })?.row(.seed), case .fixed = row.rule else {
+            return seed
+        }
+        return nil
     }
 }
 

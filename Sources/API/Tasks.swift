@@ -95,7 +95,9 @@ extension API {
     }
 
     @Sendable func listTasks(_ call: Call) async throws(Refusal) -> HTTPResponse {
-        let filter = try Self.filter(call.request)
+        var query = QueryFields(call.request)
+        let filter = filter(&query)
+        try query.check()
         let account = try call.principal.account
         let page = try await askPage { () async throws(StoreError) in try await store.tasks(of: account, filter) }
         return Self.list(page) { json, task in json.raw(utf8: status.render(task)) }
@@ -123,79 +125,14 @@ extension API {
         }
     }
 
-    static func filter(_ request: HTTPRequest) throws(Refusal) -> TaskFilter {
-        var query = QueryFields(request)
+    /// What a list of tasks is asked for; the caller checks the query.
+    func filter(_ query: inout QueryFields) -> TaskFilter {
         var filter = TaskFilter()
-        filter.states = query.states("status") ?? query.states("state")
-        filter.provider = query.text("provider", atMost: 64).map { ProviderID($0) }
+        filter.states = query.states("status")
+        filter.provider = query.provider("provider", known: around.providers().map(\.id))
         filter.since = query.moment("since")
-        filter.cursor = query.cursor()
         filter.limit = query.integer("limit", 1...100) ?? 50
-        try query.check()
+        filter.cursor = query.cursor()
         return filter
-    }
-}
-
-/// The items of a query as they are read, and what is wrong with them.
-struct QueryFields {
-    private let items: [(name: String, value: String)]
-    private var faults: [FieldFault] = []
-
-    init(_ request: HTTPRequest) { items = request.target.queryItems }
-
-    func check() throws(Refusal) {
-        guard faults.isEmpty else { throw .invalid(faults) }
-    }
-
-    mutating func text(_ name: String, atMost limit: Int = 512) -> String? {
-        guard let value = items.first(where: { $0.name == name })?.value else { return nil }
-        guard (1...limit).contains(value.utf8.count) else {
-            return wrong(name, value, "must be 1 to \(limit) bytes long")
-        }
-        return value
-    }
-
-    /// Where a page begins; empty is the first, for clients that always send it.
-    mutating func cursor() -> String? {
-        items.contains { $0.name == "cursor" && $0.value.isEmpty } ? nil : text("cursor")
-    }
-
-    mutating func integer(_ name: String, _ range: ClosedRange<Int>) -> Int? {
-        guard let value = text(name) else { return nil }
-        guard let number = Int(value), range.contains(number) else {
-            return wrong(name, value, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
-        }
-        return number
-    }
-
-    mutating func moment(_ name: String) -> Instant? {
-        guard let value = text(name) else { return nil }
-        guard let moment = Instant(rfc3339: value) else {
-            return wrong(name, value, "must be a time such as 2026-03-14T15:09:26Z")
-        }
-        return moment
-    }
-
-    /// A public word such as FINISHED, or an exact state such as canceled.
-    mutating func states(_ name: String) -> Set<TaskState>? {
-        guard let value = text(name) else { return nil }
-        switch value {
-        case "PENDING": return [.queued, .submitting, .unknown]
-        case "IN_PROGRESS": return [.submitting, .unknown, .running, .fetching]
-        case "FINISHED": return [.finished]
-        case "FAILED": return [.failed, .canceled, .expired]
-        default:
-            guard let state = TaskState(rawValue: value) else {
-                let states = TaskState.allCases.map(\.rawValue).joined(separator: ", ")
-                return wrong(name, value, "must be PENDING, IN_PROGRESS, FINISHED, FAILED or one of \(states)")
-            }
-            return [state]
-        }
-    }
-
-    private mutating func wrong<V>(_ name: String, _ value: String, _ wants: String) -> V? {
-        let shown = JSONValue.string(String(value.prefix(64)))
-        faults.append(FieldFault(name, "\(name) \(wants); got \(shown).", value: .string(value)))
-        return nil
     }
 }

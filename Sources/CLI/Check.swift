@@ -38,6 +38,7 @@ enum Check {
                 let value = setting.value + String(repeating: " ", count: max(0, values - setting.value.count))
                 Terminal.print("\(key)  \(value)  # \(setting.origin)")
             }
+            if settings.isEmpty { Terminal.print("every setting is at its default") }
             for warning in configuration.warnings + Gateway.libraryNotes { Terminal.complain("note: \(warning)") }
         }
         return .done

@@ -11,7 +11,9 @@ extension Command {
             let name = Array(typed.prefix(length))
             if let command = all.first(where: { $0.words == name }) { return (command, words.dropFirst(length)) }
         }
-        let first = typed.first ?? ""
+        guard let first = typed.first else {
+            throw UsageFault(message: "a command is missing before \(words.first ?? "")")
+        }
         let group = all.filter { $0.words.first == first }
         guard group.isEmpty else {
             let known = group.map(\.name).joined(separator: ", ")

@@ -17,7 +17,7 @@ enum Help {
             Terminal.print(settings.map(\.text).joined(separator: "\n\n"))
             return .done
         }
-        let known = Command.all.map { $0.words[0] } + SettingHelp.keys
+        let known = Command.all.map { $0.words[0] } + SettingHelp.topics
         let hint = Spelling.nearest(to: topic, of: known).map { "; did you mean \($0)?" } ?? ""
         throw UsageFault(message: "there is nothing called \"\(topic)\"\(hint)")
     }

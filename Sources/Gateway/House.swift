@@ -84,7 +84,8 @@ final class House: Sendable {
             client: receivers, policy: Self.webhookPolicy(configuration, listeners), now: { [clock] in clock.now() })
         sender = WebhookSender(
             store: store, courier: courier, settings: configuration.sender, clock: { [clock] in clock.now() },
-            onProblem: { log(.error, "webhooks: the store refused", ["error": "\($0)"]) })
+            onProblem: { log(.error, "webhooks: the store refused", ["error": "\($0)"]) },
+            onRefusal: { log.tell($0, $1) })
         state = Mutex(State(configuration: configuration))
     }
 

@@ -78,6 +78,7 @@ extension WebhookSender {
             if verdict.fate == .gone { lane.rest(until: now + Self.storePause) }
         }
         count(attempt, created: item.event.at, now: now)
+        if next == .abandoned || next != .delivered && tries == 1 { onRefusal(item, attempt) }
         unrecorded.add(.init(lane: answer.lane, attempt: attempt, isPing: item.event.kind == .ping))
         if let endpoint = item.endpoint, let reason = disabling(endpoint, verdict.fate, now: now) {
             Task { await disable(endpoint.id, reason: reason, now: now) }

@@ -31,6 +31,8 @@ package actor WebhookSender {
     let courier: any Courier
     let clock: @Sendable () -> Instant
     let onProblem: @Sendable (StoreError) -> Void
+    /// A delivery that was not taken at its first try, or is not tried any more. What is between, the store tells.
+    let onRefusal: @Sendable (DueDelivery, DeliveryAttempt) -> Void
     private(set) var settings: Settings
     var random = SystemRandomNumberGenerator()
     var board: LaneBoard
@@ -48,13 +50,15 @@ package actor WebhookSender {
 
     package init(
         store: any WebhookOutbox, courier: any Courier, settings: Settings = Settings(),
-        clock: @escaping @Sendable () -> Instant, onProblem: @escaping @Sendable (StoreError) -> Void
+        clock: @escaping @Sendable () -> Instant, onProblem: @escaping @Sendable (StoreError) -> Void,
+        onRefusal: @escaping @Sendable (DueDelivery, DeliveryAttempt) -> Void = { _, _ in }
     ) {
         self.store = store
         self.courier = courier
         self.settings = settings
         self.clock = clock
         self.onProblem = onProblem
+        self.onRefusal = onRefusal
         board = LaneBoard(concurrency: settings.concurrency, concurrencyPerLane: settings.concurrencyPerLane)
     }
 

@@ -394,6 +394,40 @@ def test_lists_are_paged_and_filtered(gateway):
     assert {d["param"] for d in wrong.json()["error"]["details"]} == {"limit", "status", "since"}
 
 
+@pytest.mark.parametrize(
+    "path, param, hint",
+    [
+        # Each of these would be answered with more than was asked for, and read as the answer.
+        ("/v1/generation-requests/?statsu=FAILED", "statsu", "Did you mean status?"),
+        ("/v1/generation-requests/?status=FAILED&status=FINISHED", "status", None),
+        ("/v1/generation-requests/?provider=fla", "provider", "Did you mean fal?"),
+        ("/v1/generation-requests/?page=2", "page", "It takes status, provider, since, limit, cursor."),
+        ("/v1/wallet/ledger/?limt=1", "limt", "Did you mean limit?"),
+        ("/admin/v1/tasks?acount=tests", "acount", "Did you mean account?"),
+        ("/admin/v1/accounts?limits=1", "limits", "Did you mean limit?"),
+        ("/admin/v1/stats?sicne=2026-11-01T00:00:00Z", "sicne", "Did you mean since?"),
+        ("/admin/v1/audit?curser=1", "curser", "Did you mean cursor?"),
+        # The whole point of the head would be missed, and the ledger called sound.
+        ("/admin/v1/ledger/verify?haed=1:" + "0" * 64, "haed", "Did you mean head?"),
+    ],
+)
+def test_a_misspelt_or_repeated_filter_is_refused_with_the_nearest_name(gateway, path, param, hint):
+    if path.startswith("/admin/"):
+        key = gateway.admin("POST", "/admin/v1/accounts/tests/keys", {"scope": "admin"})["key"]
+    else:
+        key = gateway.key
+    answer = gateway.get(path, key=key)
+    assert answer.status_code == 400, answer.text
+    error = answer.json()["error"]
+    assert (error["code"], error["param"], error.get("suggestion")) == ("validation_failed", param, hint)
+
+
+def test_what_a_client_adds_to_a_status_address_does_no_harm(gateway):
+    """Clients of the API that this one stands in for put numbers there, against caches."""
+    task = gateway.submit()
+    assert gateway.get(f"/v1/generation-request/{task}/status/?_=1763712000").status_code == 200
+
+
 def test_a_batch_of_statuses(gateway):
     tasks = [gateway.submit() for _ in range(3)]
     ids = [*tasks, "019aa1c2-7d1e-7c3a-9b3e-5b0d5a1f2c34", "x"]

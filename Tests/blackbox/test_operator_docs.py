@@ -145,6 +145,10 @@ def test_the_unit_file_names_settings_that_exist(tmp_path):
     run = subprocess.run([str(binary()), "check"], env=settings, cwd=tmp_path, capture_output=True, text=True, timeout=30)
     assert run.returncode == 0, run.stderr
     assert "ExecStart=/usr/local/bin/trellis-gateway serve" in unit and "TimeoutStopSec=45" in unit
+    # The interfaces are asked for by netlink, and a gateway that does not know its own addresses refuses to call any at
+    # its own port.
+    families = re.search(r"^RestrictAddressFamilies=(.+)$", unit, re.M).group(1).split()
+    assert set(families) == {"AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"}
 
 
 def test_the_proxy_of_the_docs_passes_streams_and_hides_the_operators_side(house, tmp_path):

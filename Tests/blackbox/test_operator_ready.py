@@ -43,11 +43,17 @@ def test_ready_and_then_without_a_provider(gateway):
     assert problems(gateway) == []
     gateway.cli("providers", "disable", "sandbox")
     assert problems(gateway) == ["providers"]
+    # Whoever reads the log in the morning was not asking at night.
+    told = until(lambda: gateway.events("not ready"))
+    assert [(line["level"], line["check"], line["why"]) for line in told] == [("error", "providers", "no provider is enabled")]
     # An operator's word outlives a restart.
     gateway.restart()
     assert problems(gateway) == ["providers"]
     gateway.cli("providers", "enable", "sandbox")
     assert problems(gateway) == []
+    until(lambda: [line["check"] for line in gateway.events("ready again")] == ["providers"])
+    # Once for each beginning, one of them before the restart.
+    assert len(gateway.events("not ready")) == 2
 
 
 def test_a_provider_that_keeps_failing_is_a_problem_and_a_disk_without_room_too():

@@ -365,6 +365,12 @@ def test_what_nobody_asked_for_is_the_same_everywhere(house, provider: str):
         assert house.finished(again)["status"] == "FINISHED"
         assert found["seed"] != house.sim.jobs(provider)[-1]["input"]["seed"], "drawn anew for every result"
         assert house.status(task)["seed"] == found["seed"]
+    else:
+        # It takes none: a number that was never sent would promise that the model can be made again.
+        for seed in ({}, {"seed": 42, "on_unsupported": "adjust"}):
+            status = house.finished(house.submit({"provider": provider, "image_url": PICTURE} | seed))
+            assert status["seed"] is None and status["results"][0]["seed"] is None
+            assert f"name=trellis2_1024_{status['task_id']}_0.glb" in status["results"][0]["asset"]
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

@@ -51,6 +51,14 @@ def test_fault_4_ten_tries_in_vain_and_then_all_is_recovered_under_the_same_ids(
         assert delivery["next_attempt_at"] is None
     missed = {headers["webhook-id"]: body for headers, body in receiver.got}
     assert len(missed) == 5
+    # The log names who was not told, twice for each, and not the way to him.
+    for message, level, attempt in [("webhook not taken", "info", 1), ("webhook given up", "warning", 10)]:
+        lines = [line for line in gateway.events(message) if line["task_id"] in tasks]
+        assert sorted(line["task_id"] for line in lines) == sorted(tasks)
+        for line in lines:
+            assert (line["level"], line["attempt"], line["said"]) == (level, attempt, "status 500")
+            assert line["endpoint"] == made["id"] and line["webhook_id"] in missed
+            assert line["host"] == httpx.URL(receiver.url).netloc.decode()
     receiver.status = 200
     assert gateway.post(f"{ENDPOINTS}{made['id']}/recover/", json={"since": begun}).json()["recovered"] == 5
     again = receiver.wait(55)[50:]

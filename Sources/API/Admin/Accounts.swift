@@ -21,8 +21,13 @@ extension API {
         fields.refuse(allBut: ["name", "credits"])
         try fields.check()
         guard let name else { throw .broken("an account without a name passed its checks") }
-        let account = try await ask { () async throws(StoreError) in
-            try await store.createAccount(named: name, limits: AccountLimits(), now: call.now)
+        let account: Account
+        do throws(StoreError) {
+            account = try await store.createAccount(named: name, limits: AccountLimits(), now: call.now)
+        } catch {
+            guard case .alreadyExists = error else { throw .store(error) }
+            // It may be the caller's own, whose answer, with the key in it, was lost on its way.
+            throw .taken(account: name)
         }
         let made = try await ask { () async throws(StoreError) in
             try await store.createKey(
@@ -145,10 +150,7 @@ extension Fields {
         }
         let ids = names.compactMap { $0 }.map { ProviderID($0) }
         for id in ids where !known.contains(id) {
-            fault(
-                FieldFault(
-                    name, "There is no provider \(JSONValue.string(String(id.rawValue.prefix(64)))) here.",
-                    allowed: .array(known.map { .string($0.rawValue) })))
+            fault(.noProvider(id.rawValue, in: name, among: known.map(\.rawValue)))
         }
         return ids
     }

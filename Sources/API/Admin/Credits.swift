@@ -71,11 +71,19 @@ extension API {
     /// Folds the whole ledger. `head=SEQUENCE:HASH`, saved from an earlier answer, proves that nothing before it
     /// was changed or cut off.
     @Sendable func verifyLedger(_ call: Call) async throws(Refusal) -> HTTPResponse {
+        var query = QueryFields(call.request)
+        let given = query.text("head")
+        try query.check()
         var head: LedgerHead?
-        if let text = call.request.queryItem("head") {
+        if let text = given {
             let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1).map { String(Substring($0)) }
             guard parts.count == 2, let sequence = Int64(parts[0]), sequence >= 0 else {
-                throw .invalid([FieldFault("head", "head must be SEQUENCE:HASH.", value: .string(text))])
+                let shown = JSONValue.string(String(text.prefix(64)))
+                throw .invalid([
+                    FieldFault(
+                        "head", "head must be SEQUENCE:HASH, as a verification answers it; got \(shown).",
+                        value: .string(text))
+                ])
             }
             head = LedgerHead(sequence: sequence, hash: parts[1])
         }

@@ -49,7 +49,7 @@ extension API {
                     SlotEvent.Setback(outcome: .refused, retryAt: call.now, spent: false))
             case .fail:
                 let words = "No answer came from the provider, and the operator gave the work up."
-                return .failed(Failure(code: "unknown_outcome", message: words), nil)
+                return .failed(Failure(code: "outcome_unknown", message: words), nil)
             }
         }
         guard changed > 0 else {

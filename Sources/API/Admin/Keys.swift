@@ -41,7 +41,7 @@ extension API {
 
     @Sendable func revokeKey(_ call: Call) async throws(Refusal) -> HTTPResponse {
         let id = try keyID(call)
-        try await ask { () async throws(StoreError) in try await store.revokeKey(id, now: call.now) }
+        try await askKey { () async throws(StoreError) in try await store.revokeKey(id, now: call.now) }
         try await note(call, "keys.revoke", "key:\(id)")
         return HTTPResponse(.noContent)
     }
@@ -53,11 +53,21 @@ extension API {
         let overlap = fields.integer("overlap_seconds", 0...Self.longestOverlap) ?? 86_400
         fields.refuse(allBut: ["overlap_seconds"])
         try fields.check()
-        let made = try await ask { () async throws(StoreError) in
+        let made = try await askKey { () async throws(StoreError) in
             try await store.rotateKey(id, overlapEnds: call.now + .seconds(overlap), now: call.now)
         }
         try await note(call, "keys.rotate", "key:\(id)", "new key \(made.key.id), overlap \(overlap) s")
         return Self.shown(made.key, token: made.token)
+    }
+
+    /// The same as `ask`, for what is said of one key: what the store does not find is that key.
+    private func askKey<R>(_ question: () async throws(StoreError) -> R) async throws(Refusal) -> R {
+        do throws(StoreError) {
+            return try await question()
+        } catch {
+            if case .notFound = error { throw .notFound("key") }
+            throw .store(error)
+        }
     }
 
     private func keyID(_ call: Call) throws(Refusal) -> KeyID {

@@ -14,9 +14,14 @@ extension API {
     ]
 
     @Sendable func searchTasks(_ call: Call) async throws(Refusal) -> HTTPResponse {
-        let filter = try Self.filter(call.request)
+        var query = QueryFields(call.request)
+        let name = query.text("account")
+        var filter = filter(&query)
+        // The same by another name, as operators think in states.
+        if let states = query.states("state") { filter.states = filter.states.map(states.intersection) ?? states }
+        try query.check()
         var owner: AccountID?
-        if let text = call.request.queryItem("account") {
+        if let text = name {
             let account = try await ask { () async throws(StoreError) in
                 if let id = AccountID(text) { return try await store.account(id) }
                 return try await store.account(named: text)
@@ -25,7 +30,8 @@ extension API {
             owner = account.id
         }
         let account = owner
-        let page = try await askPage { () async throws(StoreError) in try await store.tasks(of: account, filter) }
+        let wanted = filter
+        let page = try await askPage { () async throws(StoreError) in try await store.tasks(of: account, wanted) }
         var names: [AccountID: String] = [:]
         for id in Set(page.items.map(\.account)) {
             names[id] = try await ask { () async throws(StoreError) in try await store.account(id) }?.name

@@ -1,3 +1,5 @@
+import Providers
+
 /// What the document says of one endpoint beyond what the route table already knows.
 struct Operation: Sendable {
     struct Item: Sendable {
@@ -85,7 +87,8 @@ extension Operation.Item {
     private static let states =
         #"{"type":"string","enum":["PENDING","IN_PROGRESS","FINISHED","FAILED","queued","submitting","unknown","running","fetching","finished","failed","canceled","expired"]}"#
     static let provider = Operation.Item(
-        "provider", #"{"type":"string","minLength":1,"maxLength":64}"#, "Only tasks of this provider.")
+        "provider", #"{"type":"string","enum":[\#(providers)]}"#, "Only tasks of this provider.")
+    private static let providers = Provider.all.map { "\"\($0.id)\"" }.joined(separator: ",")
     static let since = Operation.Item(
         "since", #"{"type":"string","format":"date-time"}"#, "Only tasks created at or after this time.")
     static let idempotencyKey = Operation.Item(

@@ -31,7 +31,7 @@ enum Schemas {
                 "asset":{"type":"string","description":"Where the GLB is, until expires_at."},
                 "asset_url":{"type":"null"},"asset_type":{"type":"string","enum":["3D_MODEL"]},
                 "thumbnail":{"type":["string","null"]},"metadata":{"type":"null"},"index":{"type":"integer"},
-                "seed":{"type":"integer"},"provider":{"type":["string","null"]},"size_bytes":{"type":"integer"},
+                "seed":{"type":["integer","null"]},"provider":{"type":["string","null"]},"size_bytes":{"type":"integer"},
                 "content_type":{"type":"string"},
                 "b64_json":{"type":"string","description":"The GLB itself, when response_format was b64_json."}}}
                 """
@@ -50,7 +50,9 @@ enum Schemas {
                 "sequence":{"type":"integer","description":"Rises with every change."},
                 "created_at":{"type":"string","format":"date-time"},"started_at":{"type":["string","null"]},
                 "finished_at":{"type":["string","null"]},"expires_at":{"type":["string","null"]},
-                "provider":{"type":["string","null"]},"seed":{"type":["integer","null"]},"attempts":{"type":"integer"},
+                "provider":{"type":["string","null"]},
+                "seed":{"type":["integer","null"],"description":"Null at a provider that takes none."},
+                "attempts":{"type":"integer"},
                 "error":{"anyOf":[{"type":"null"},{"type":"object","required":["code","message"],"properties":{
                 "code":{"type":"string"},"message":{"type":"string"}}}]},
                 "adjustments":{"type":"array","items":{"$ref":"#/components/schemas/Adjustment"}},

@@ -25,15 +25,16 @@ extension Configuration {
         var sources = ConfigurationSources(environment: environment, flags: flags, contents: Self.contents)
         sources.needsKeys = needsKeys
         if let named = file ?? environment["TRELLIS_CONFIG"] {
-            guard let bytes = contents(of: named) else {
-                throw .unreadable("cannot read the configuration \(named): \(String(cString: strerror(errno)))")
-            }
+            guard let bytes = contents(of: named) else { throw unreadable(named) }
             sources.file = (named, bytes)
         } else {
             for path in usualFiles {
-                guard let bytes = contents(of: path) else { continue }
-                sources.file = (path, bytes)
-                break
+                if let bytes = contents(of: path) {
+                    sources.file = (path, bytes)
+                    break
+                }
+                // Only a file that is not there is passed over: one that cannot be read holds settings all the same.
+                guard errno == ENOENT || errno == ENOTDIR else { throw unreadable(path) }
             }
         }
         do throws(ConfigurationFaults) {
@@ -41,6 +42,10 @@ extension Configuration {
         } catch {
             throw .wrong(error)
         }
+    }
+
+    private static func unreadable(_ path: String) -> ConfigurationFailure {
+        .unreadable("cannot read the configuration \(path): \(String(cString: strerror(errno)))")
     }
 
     private static func environment() -> [String: String] {

@@ -5,7 +5,12 @@ package struct SettingHelp: Sendable {
     package let key: String
     package let text: String
 
-    package static var keys: [String] { Setting.all.map(\.key) }
+    /// What can be asked for: every setting, every group of them, and the last words of their names.
+    package static var topics: [String] {
+        let paths = Setting.all.map { $0.key.split(separator: ".") }
+        let groups = paths.flatMap { path in path.indices.dropLast().map { path[...$0].joined(separator: ".") } }
+        return groups + paths.map { $0.joined(separator: ".") } + paths.map { String($0.last ?? "") }
+    }
 
     /// The setting called `topic`, or all below it.
     package static func find(_ topic: String) -> [SettingHelp] {

@@ -12,8 +12,7 @@ struct FirstRun {
     /// Makes the account if there is none at all and the configuration lets it; answers what to print, once.
     func prepare(now: Instant) async throws(StoreError) -> String? {
         guard configuration.firstRun.isEnabled ?? isTrial else { return nil }
-        guard try await store.accounts(cursor: nil, limit: 1).items.isEmpty else { return nil }
-        let account = try await store.createAccount(named: configuration.firstRun.account, limits: .init(), now: now)
+        guard let account = try await account(now: now) else { return nil }
         if configuration.firstRun.credits > 0 {
             _ = try await store.grant(
                 configuration.firstRun.credits, to: account.id, reference: "first-run", now: now)
@@ -21,6 +20,18 @@ struct FirstRun {
         let made = try await store.createKey(
             for: account.id, scope: .user, label: "first run", expiresAt: nil, spendCap: nil, now: now)
         return text(account: account.name, key: made.token)
+    }
+
+    /// The account to make a key for: a new one if there is none at all, or the one that a first start, which was
+    /// killed before it made a key, has left.
+    private func account(now: Instant) async throws(StoreError) -> Account? {
+        let name = configuration.firstRun.account
+        let others = try await store.accounts(cursor: nil, limit: 2).items
+        guard let left = others.first else {
+            return try await store.createAccount(named: name, limits: .init(), now: now)
+        }
+        guard others.count == 1, left.name == name, try await store.keys(of: left.id).isEmpty else { return nil }
+        return left
     }
 
     /// Nobody has configured anything that costs money: credits may be given away.

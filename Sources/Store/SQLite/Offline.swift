@@ -52,8 +52,8 @@ extension SQLiteStore {
             defer { lock.release() }
             let draft = path + ".restored"
             for end in ["", "-wal", "-shm"] { unlink(draft + end) }
-            try copy(file, to: draft)
             do {
+                try Self.copy(file, to: draft)
                 let copy = try Database(path: draft, role: .copier)
                 try copy.check(path: file)
                 try Schema.refuseNewer(copy, path: file)
@@ -61,7 +61,11 @@ extension SQLiteStore {
                 try copy.begin { try copy.setMeta("reconcile", Backup.reason) }
             } catch {
                 unlink(draft)
-                throw error
+                // It is the backup that is wrong, not the database in place, which is as it was.
+                switch StoreOpenError(error, path: file) {
+                case .damaged(let what): throw StoreOpenError.storage("\(file) is no sound backup: \(what)")
+                case let other: throw other
+                }
             }
             let old = "\(path).before-restore-\(now.milliseconds)"
             let hasOld = access(path, F_OK) == 0
