@@ -107,6 +107,12 @@ package struct Standing: Hashable, Sendable {
         kinds[kind]?.begin(at: now)
     }
 
+    /// The submit was never made, or turned away with no word on how such jobs do: the next may be the probe.
+    package mutating func cancel(_ kind: RequestKind) {
+        door.cancel()
+        kinds[kind]?.cancel()
+    }
+
     /// It took a job.
     package mutating func accepted(at now: Instant) {
         door.succeed(at: now)

@@ -22,23 +22,23 @@ struct Submission: Sendable {
         let inline = shop.settings.inputs.inline
         guard let way = shop.pictures.way(from: task.request.picture, takesBytes: desk.takesBytes, inline: inline)
         else {
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind)
             return await shop.put(off: due, until: shop.clock.now() + shop.settings.pace.wait(.seconds(5)))
         }
         switch await shop.pictures.picture(task.request.picture, by: way, until: task.deadline, shop: shop) {
         case .have(let value): picture = value
         case .later(let why):
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind)
             shop.journal.note(.info, "picture not at hand", task: task.id, ["why": why])
             return await shop.put(off: due, until: shop.clock.now() + shop.settings.pace.wait(.seconds(5)))
         case .never(let failure):
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind)
             return await shop.fail(due, failure)
         }
         // The process may have been stopped since this was decided: time is read again before money is spent.
         let now = shop.clock.now()
         guard now < task.deadline, !shop.isStopping else {
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind)
             return .stale
         }
         let attempt = Attempt(
@@ -49,11 +49,11 @@ struct Submission: Sendable {
         switch await shop.record(.began(attempt), due.reference) {
         case .changed: break
         case .stale:
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind)
             return .stale
         case .failed:
             // The store cannot write: the slot is as due as it was, and must not be tried again at once for ever.
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind)
             return .postponed
         }
         shop.board.confirm(due.key)
@@ -80,7 +80,13 @@ struct Submission: Sendable {
             let wait = shop.settings.pace.firstLook(usual: usual, calledBack: desk.callsBack, random: &random)
             (event, outcome) = (.accepted(handle, pollAt: now + wait), .accepted)
         case .done(let handle, let results):
-            shop.board.change(desk.id) { $0.accepted(at: now) }
+            // Some answer when the work is done: that is the only news there will be of it.
+            let took = now - attempt.beganAt
+            shop.board.change(desk.id) { standing in
+                standing.accepted(at: now)
+                standing.generationSucceeded(kind, after: took, at: now)
+            }
+            shop.tally.generated(desk.id, took: took)
             let knowing = await KnownResults.handle(handle, knowing: results, files: shop.files)
             (event, outcome) = (.ready(knowing ?? handle), .ready)
         case .trouble(let trouble, let evidence):

@@ -130,14 +130,23 @@ package final class Workshop: Sendable {
         board.change(provider) { standing in
             (standing.lastFault, standing.lastFaultAt) = (evidence, now)
             switch trouble {
-            case .input, .disputed: if bySubmit { standing.door.succeed(at: now) }
-            case .account: standing.door.trip(at: now, because: evidence.message)
+            case .input, .disputed:
+                standing.kinds[kind]?.cancel()
+                if bySubmit { standing.door.succeed(at: now) }
+            case .account:
+                if bySubmit { standing.cancel(kind) }
+                standing.door.trip(at: now, because: evidence.message)
             case .busy(let wait):
-                if bySubmit { standing.door.cancel() }
+                if bySubmit { standing.cancel(kind) }
                 standing.gate.pause(at: now, for: wait.map(pace.wait), unit: pace.wait(.seconds(2)))
             // Looks are many and cheap: whether work can be had there is what submits find out.
-            case .unreachable, .unknown: if bySubmit { standing.door.fail(at: now, because: evidence.message) }
-            case .generation: standing.generationFailed(kind, because: evidence.message, at: now)
+            case .unreachable, .unknown:
+                guard bySubmit else { break }
+                if trouble == .unreachable { standing.cancel(kind) }
+                standing.door.fail(at: now, because: evidence.message)
+            case .generation:
+                if bySubmit { standing.door.succeed(at: now) }
+                standing.generationFailed(kind, because: evidence.message, at: now)
             }
         }
         let level: Journal.Level = trouble == .account ? .error : .warning

@@ -28,13 +28,14 @@ struct IdempotencyHeaderTests {
         #expect(throws: Refusal.self) { try IdempotencyHeader.key(in: headers) }
     }
 
+    private func canonical(_ body: String) throws -> [UInt8] {
+        let body = try GenerationBodyTests.read(body).get()
+        var request = body.request
+        if case .url(let url) = body.picture { request.picture = .url(url) }
+        return IdempotencyHeader.canonical(request)
+    }
+
     @Test func `compares what is asked, not how it is spelled`() throws {
-        func canonical(_ body: String) throws -> [UInt8] {
-            let body = try GenerationBodyTests.read(body).get()
-            var request = body.request
-            if case .url(let url) = body.picture { request.picture = .url(url) }
-            return IdempotencyHeader.canonical(request)
-        }
         let plain = try canonical(#"{"image_url":"https://example.com/a.png"}"#)
         #expect(try canonical(#"{ "image_url" : "https:\/\/example.com/a.png", "seed": null }"#) == plain)
         #expect(try canonical(#"{"steps":12,"image_url":"https://example.com/a.png","resolution":"1024"}"#) == plain)
@@ -43,5 +44,20 @@ struct IdempotencyHeaderTests {
         #expect(try canonical(#"{"image_url":"https://example.com/a.png","seed":0}"#) != plain)
         #expect(try canonical(#"{"image_url":"https://example.com/a.png","metadata":{"a":"b"}}"#) != plain)
         #expect(try canonical(#"{"image_url":"https://example.com/A.png"}"#) != plain)
+    }
+
+    @Test func `compares every field that a request can have`() throws {
+        let changed = [
+            "provider": #"["fal"]"#, "fallback": "false", "on_unsupported": #""adjust""#,
+            "webhook_url": #""https://example.com/hook""#, "upload_url": #""https://example.com/put""#,
+            "response_format": #""b64_json""#, "ttl": "3600", "include_cost": "true", "metadata": #"{"a":"b"}"#,
+            "priority": #""low""#, "cancel_after": "60", "start_within": "60",
+        ]
+        #expect(Set(changed.keys) == Set(GenerationBody.extensions), "a new field needs a line here")
+        let plain = try canonical(#"{"image_url":"https://example.com/a.png"}"#)
+        for (name, value) in changed {
+            let other = try canonical(#"{"image_url":"https://example.com/a.png","\#(name)":\#(value)}"#)
+            #expect(other != plain, "\(name)")
+        }
     }
 }

@@ -259,6 +259,8 @@ extension ConformanceCase {
         post("Transfer-Encoding: identity\r\n", "", .refused(400)),
         post("Transfer-Encoding: gzip\r\n", "", .refused(400)),
         post("Transfer-Encoding:\r\n", "", .refused(400)),
+        post("Transfer-Encoding:\r\nTransfer-Encoding: chunked\r\n", "0\r\n\r\n", .refused(400)),
+        post("Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n", "0\r\n\r\n", .refused(400)),
         post("Transfer-Encoding: xchunked\r\n", "0\r\n\r\n", .refused(400)),
         post("Transfer-Encoding: chunked;q=1\r\n", "0\r\n\r\n", .refused(400)),
         post("Transfer-Encoding: \"chunked\"\r\n", "0\r\n\r\n", .refused(400)),
@@ -315,6 +317,8 @@ extension ConformanceCase {
         chunked("3;a=\"\r\nabc\r\n0\r\n\r\n", .refused(400)),
         chunked("3;a\u{0}\r\nabc\r\n0\r\n\r\n", .refused(400)),
         chunked("3;\(String(repeating: "a", count: 2000))\r\nabc\r\n0\r\n\r\n", .refused(400)),
+        // Short in each chunk, and too much in all: a body of nothing but extensions.
+        chunked(String(repeating: "1;\(String(repeating: "a", count: 100))\r\nb\r\n", count: 20), .refused(400)),
         chunked("0\r\nA b\r\n\r\n", .refused(400)),
         chunked("0\r\n A: b\r\n\r\n", .refused(400)),
         chunked("0\r\nA : b\r\n\r\n", .refused(400)),

@@ -144,6 +144,9 @@ import Testing
             ("X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 192.0.2.1\r\n", "192.0.2.1 false"),
             ("X-Forwarded-For: 192.0.2.1, nonsense\r\n", "127.0.0.1 false"),
             ("X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: https\r\n", "192.0.2.1 true"),
+            // What the proxy beside us added stands last; what stands before it anybody may have sent.
+            ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http\r\n", "127.0.0.1 false"),
+            ("X-Forwarded-Proto: http, https\r\n", "127.0.0.1 true"),
             ("Forwarded: for=192.0.2.9\r\nX-Forwarded-For: 6.6.6.6\r\n", "192.0.2.9 false"),
         ]
         try await withServer(handler, { $0.trustedProxies = trusted }) { _, port in

@@ -59,6 +59,20 @@ import Testing
         if case .noNews = try look("gone", age: .seconds(5)) {} else { Issue.record("gone too early") }
     }
 
+    /// RFC 9110 §15.4.4: 303 says that the request was acted upon and where to look; the others say that it was not.
+    @Test(arguments: Provider.all) func `a submit that was acted upon elsewhere is not asked for again`(
+        provider: Provider
+    ) {
+        func answer(_ status: HTTPStatus) -> SubmitAnswer {
+            let reply = HTTPReply(status, headers: ["Location": "https://elsewhere.example.com/"])
+            return provider.readSubmission(reply, .make(), provider.testSettings)
+        }
+        if case .unknown = answer(303) {} else { Issue.record("303 is read as \(answer(303))") }
+        for status in [301, 302, 307, 308] as [HTTPStatus] {
+            if case .refused = answer(status) {} else { Issue.record("\(status.code) is read as \(answer(status))") }
+        }
+    }
+
     @Test(arguments: Provider.all) func `no fault repeats a secret`(provider: Provider) throws {
         let settings = provider.testSettings
         // A callback's address has the attempt's token in it.

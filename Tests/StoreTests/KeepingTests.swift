@@ -40,6 +40,30 @@ import Testing
         }
     }
 
+    @Test func `a result that another task has too goes with the last of them`() async throws {
+        try await Shop.with { shop in
+            let (first, second) = (try await shop.submit(shop.task()), try await shop.submit(shop.task()))
+            try await shop.finish(first.id, sha256: "same", at: Shop.start)
+            try await shop.finish(second.id, sha256: "same", at: Shop.start + day)
+            let retention = Retention(finishedTasks: day * 90, events: day * 90, batch: 100)
+            #expect(try await shop.store.cleanUp(retention, now: Shop.start + day).files == [])
+            #expect(try await shop.store.cleanUp(retention, now: Shop.start + day * 2).files == ["same"])
+        }
+    }
+
+    @Test func `what has not been told yet is kept, however old`() async throws {
+        try await Shop.with { shop in
+            let request = GenerationRequest(
+                picture: .url("https://example.com/a.png"), webhookURL: "https://hooks.example/")
+            try await shop.finish(try await shop.submit(shop.task(request: request)).id)
+            let pending = try await shop.store.webhookBacklog().pending
+            #expect(pending == 2)
+            let retention = Retention(finishedTasks: day * 90, events: day, batch: 100)
+            #expect(try await shop.store.cleanUp(retention, now: Shop.start + day * 9).events == 0)
+            #expect(try await shop.store.webhookBacklog().pending == pending)
+        }
+    }
+
     @Test func `the janitor works in batches, and says when there is more`() async throws {
         try await Shop.with { shop in
             for _ in 0..<10 { try await shop.finish(try await shop.submit(shop.task()).id) }

@@ -259,32 +259,6 @@ import Testing
     }
 }
 
-/// A store whose file somebody has been at, with all triggers dropped, as an operator with a shell could.
-private enum Tampered {
-    static func with(_ sql: String, _ body: (SQLiteStore) async throws -> Void) async throws {
-        let directory = Shop.temporaryDirectory()
-        defer { Shop.remove(directory) }
-        let store = try SQLiteStore.open(directory: directory, rendering: Shop.rendering)
-        let account = try await store.createAccount(named: "acme", limits: .init(), now: Shop.start)
-        let key = try await store.createKey(
-            for: account.id, scope: .user, label: "", expiresAt: nil, spendCap: nil, now: Shop.start
-        ).key
-        let shop = Shop(store: store, directory: directory, account: account.id, key: key.id, token: "")
-        _ = try await store.grant(1000, to: account.id, reference: "start", now: Shop.start)
-        try await shop.submit(shop.task())
-        try await shop.submit(shop.task(at: Shop.start + .seconds(1)))
-        await store.close()
-        let database = try Database(path: directory + "/gateway.db", role: .copier)
-        try database.execute("PRAGMA foreign_keys = OFF")
-        let triggers = try database.all("SELECT name FROM sqlite_schema WHERE type = 'trigger'") { $0.text() }
-        for trigger in triggers { try database.execute("DROP TRIGGER \(trigger)") }
-        try database.execute(sql)
-        let again = try SQLiteStore.open(directory: directory, rendering: Shop.rendering)
-        try await body(again)
-        await again.close()
-    }
-}
-
 extension SQLiteStore {
     fileprivate func firstAccount() async throws -> AccountID {
         try #require(try await accounts(cursor: nil, limit: 1).items.first?.id)

@@ -226,6 +226,20 @@ import Testing
         }
     }
 
+    @Test func `an endpoint that was enabled again has not failed yet`() async throws {
+        try await Shop.with { shop in
+            let endpoint = try await endpoint(shop)
+            try await shop.finish(try await shop.submit(shop.task()).id)
+            let all = try await due(shop, .endpoint(endpoint.id))
+            try await shop.store.record([attempt(all[0], .abandoned)])
+            #expect(try await shop.store.endpoint(endpoint.id, account: shop.account)?.failingSince == Shop.start)
+            try await shop.store.disableEndpoint(endpoint.id, reason: "failing", now: Shop.start)
+            try await shop.store.enableEndpoint(endpoint.id, account: shop.account, now: Shop.start)
+            // Else its next failure would disable it at once.
+            #expect(try await shop.store.endpoint(endpoint.id, account: shop.account)?.failingSince == nil)
+        }
+    }
+
     @Test func `what two accounts send to one host goes in two lanes`() async throws {
         try await Shop.with { shop in
             let other = try await shop.store.createAccount(named: "other", limits: .init(), now: Shop.start)

@@ -52,9 +52,14 @@ final class Receiver: Sendable {
 
     var got: [String] { state.withLock(\.got) }
 
+    /// Ends every connection, as a receiver does that is restarted.
+    func hangUp() {
+        for peer in state.withLock(\.open) { shutdown(peer, Int32(SHUT_RDWR)) }
+    }
+
     deinit {
         shutdown(listener, Int32(SHUT_RDWR))
-        for peer in state.withLock(\.open) { shutdown(peer, Int32(SHUT_RDWR)) }
+        hangUp()
     }
 
     /// The id of the next request with its body, or nil when the client has gone.

@@ -17,7 +17,8 @@ struct SenderRig {
     private let client: HTTPClient
 
     static func with(
-        schedule: [Double] = [0, 3600], concurrency: Int = 512, _ body: (SenderRig) async throws -> Void
+        schedule: [Double] = [0, 3600], concurrency: Int = 512, callsInFlight: Int? = nil,
+        _ body: (SenderRig) async throws -> Void
     ) async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "trellis-webhooks-\(UUID())").path()
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -26,7 +27,9 @@ struct SenderRig {
             directory: directory, options: StoreOptions(),
             rendering: Rendering(status: { _ in [] }, event: { kind, _, _, _ in Array(kind.rawValue.utf8) }))
         let account = try await store.createAccount(named: "acme", limits: .init(), now: now())
-        let client = try HTTPClient(name: "receivers")
+        var limits = ClientLimits()
+        if let callsInFlight { limits.callsInFlight = callsInFlight }
+        let client = try HTTPClient(name: "receivers", limits: limits)
         guard let loopback = AddressRange("127.0.0.0/8") else { return }
         var policy = CallPolicy(egress: EgressPolicy(allowed: [loopback], allowsPlainHTTP: true))
         policy.totalTimeout = .seconds(600)
@@ -45,6 +48,9 @@ struct SenderRig {
     }
 
     func closeClient() async { await client.close() }
+
+    /// Calls that found no room.
+    var turnedAway: Int { client.metrics.failed[.overloaded] ?? 0 }
 
     @Sendable static func now() -> Instant { Instant(milliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
 

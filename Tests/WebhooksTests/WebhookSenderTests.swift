@@ -121,4 +121,19 @@ import Testing
         }
         #expect(left.pending == 3 && left.tries == [0, 0, 0])
     }
+
+    @Test func `what the client had no room for is no try, and is sent when it has`() async throws {
+        let (slow, receiver) = (try Receiver.silent(), try Receiver.answering())
+        try await SenderRig.with(callsInFlight: 1) { rig in
+            let first = try await rig.endpoint(slow)
+            try await rig.tell(first)
+            try await rig.until("the only place is taken") { slow.got.count == 1 }
+            let second = try await rig.endpoint(receiver)
+            let told = try await rig.tell(second)
+            try await rig.until("the other finds none") { rig.turnedAway >= 1 }
+            slow.hangUp()
+            #expect(await rig.sender.nextAttempt(of: told[0], atMost: .seconds(30)).number == 1)
+            #expect(receiver.got.count == 1)
+        }
+    }
 }

@@ -65,6 +65,9 @@ import Testing
         var breaker = CircuitBreaker()
         breaker.trip(at: start, because: "401")
         #expect(breaker.state(at: start) == .open(until: start + .seconds(300)))
+        // Looks at what runs there are refused as well, every few seconds: they must not put off the probe.
+        breaker.trip(at: start + .seconds(200), because: "401")
+        #expect(breaker.state(at: start + .seconds(300)) == .halfOpen)
     }
 }
 

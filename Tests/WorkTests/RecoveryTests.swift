@@ -140,6 +140,7 @@ import Testing
             #expect(try await house.dispatch()[.accepted] == 2, "the third call is kept for a look")
             house.advance(.seconds(1))
             #expect(house.shop.board.takeLook("slow", at: house.now) == nil)
+            #expect(house.shop.board.takeLook("slow", at: house.now) != nil, "a look is a call like any other")
         }
     }
 

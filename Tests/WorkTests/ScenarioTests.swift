@@ -82,25 +82,6 @@ import Testing
         }
     }
 
-    @Test func `with nobody else it waits for the operator, and not for ever`() async throws {
-        let refused = refused
-        let desk = ScriptedDesk("only") { $0.submit = { _ in .trouble(.account, refused) } }
-        try await House.with(desk) { house in
-            let id = try await house.submit()
-            #expect(try await house.dispatch() == [.refused: 1])
-            #expect(try await house.dispatch() == [.deferred: 1])
-            #expect(try await house.task(id).state == .queued)
-            house.advance(.seconds(601))
-            // The breaker is half open by now and lets one probe through.
-            #expect(try await house.dispatch() == [.refused: 1])
-            house.advance(.seconds(1))
-            #expect(try await house.dispatch() == [.failed: 1])
-            #expect(try await house.task(id).failure?.code == "queue_timeout")
-            #expect(desk.seen.submits.count == 2)
-            #expect(try await house.wallet().balance == 1_000_000)
-        }
-    }
-
     @Test func `what was sent and not answered is never sent again, and refunded at the deadline`() async throws {
         let refused = refused
         let desk = ScriptedDesk("first") { $0.submit = { _ in .trouble(.unknown, refused) } }
