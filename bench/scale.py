@@ -272,6 +272,7 @@ def main() -> None:
     if asked.prepare:
         return
     with Simulator(scale=0.001) as sim:
+        sim.enrich()
         found = {size: measure(size, asked.rounds, sim) for size in sizes}
     print(f"{'tasks in the store':44}" + "".join(f"{size:>12,}" for size in sizes))
     least, most = found[sizes[0]], found[sizes[-1]]

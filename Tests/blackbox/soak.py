@@ -228,6 +228,7 @@ class Soak:
         self.granted = 10**9
         self.receiver = Receiver()
         with Simulator(faces=200) as self.sim, FileHost() as self.host:
+            self.sim.enrich()
             self.sim.settings(requests_per_minute={"3daistudio": 10**6, "empiriolabs": 10**6})
             sims = {name: self.sim for name in PROVIDERS}
             with work_gateway(sims, config, credits=self.granted, log_level="info") as self.gateway:
