@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from gateway import Gateway, data_uri
@@ -57,3 +58,15 @@ def test_a_key_and_its_successor_spend_out_of_one_cap(gateway):
     assert gateway.post(f"/v1/generation-request/{before}/cancel/").status_code == 200
     assert [submit(newer).status_code, submit(old).status_code] == [200, 402]
     gateway.cli("credits", "verify")
+
+
+def test_a_submit_that_was_charged_says_so_though_nobody_may_wait_for_its_end():
+    """A refusal would have its client send it again, and pay again."""
+    with Gateway({"limits": {"waiting_per_account": 1}, "providers": {"sandbox": {"duration": 300}}}) as gateway:
+        events = f"{gateway.url}/v1/generation-request/{gateway.submit()}/events/"
+        with httpx.stream("GET", events, headers={"Authorization": f"Bearer {gateway.key}"}):
+            answer = gateway.post(
+                "/v1/3d-models/trellis2/generate/", json={"image": data_uri()}, headers={"Prefer": "wait=10"})
+            assert (answer.status_code, answer.headers["X-Credits-Charged"]) == (200, "20"), answer.text
+            assert gateway.status(answer.json()["task_id"])["status"] in ("PENDING", "IN_PROGRESS")
+        assert gateway.get("/v1/wallet/").json()["held"] == 40
