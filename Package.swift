@@ -62,7 +62,7 @@ let package = Package(
             "Migrations", path: "migrations",
             embed: [
                 "0001_accounts.sql", "0002_tasks.sql", "0003_ledger.sql", "0004_webhooks.sql", "0005_operations.sql",
-                "0006_lists.sql",
+                "0006_lists.sql", "0007_budgets.sql",
             ]),
 
         room("Files", imports: ["COpenSSL"]),

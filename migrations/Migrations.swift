@@ -19,5 +19,6 @@ package struct Migration: Sendable {
         Migration(number: 4, name: "webhooks", sql: PackageResources._004_webhooks_sql),
         Migration(number: 5, name: "operations", sql: PackageResources._005_operations_sql),
         Migration(number: 6, name: "lists", sql: PackageResources._006_lists_sql),
+        Migration(number: 7, name: "budgets", sql: PackageResources._007_budgets_sql),
     ]
 }

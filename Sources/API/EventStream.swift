@@ -26,6 +26,8 @@ extension API {
         _ found: RenderedTask, seen: Int64, _ call: Call, _ reply: Reply
     ) throws(Refusal) -> HTTPResponse? {
         if found.task.state.isFinal, seen >= found.task.version { return HTTPResponse(.noContent) }
+        // An id from the future, made up or from before a backup was restored, must not keep the end from its client.
+        let knows = min(seen, found.task.version)
         var head = HTTPResponse(
             .ok,
             headers: [
@@ -38,14 +40,14 @@ extension API {
         // A place in the table first: a stream that cannot be served is refused while there is still a status.
         let stream = EventStream(api: self)
         let waiter = Waiting.Waiter(
-            task: found.task.id, account: found.task.account, version: max(seen, found.task.version),
+            task: found.task.id, account: found.task.account, version: found.task.version,
             due: call.now + EventStream.heartbeat, told: { stream.tell($0) }, lapsed: { stream.beat(at: $0) })
         let ticket = try waiting.join(waiter, call.settings.limits)
         let writer = reply.stream(head)
         writer.onClose { [waiting] in waiting.leave(ticket) }
         waiting.inTurn { [self] in
             stream.open(writer, resuming: seen > 0)
-            guard seen < found.task.version || found.task.state.isFinal else { return }
+            guard knows < found.task.version || found.task.state.isFinal else { return }
             if !stream.tell(store.recent(found.task.id) ?? found) { waiting.leave(ticket) }
         }
         return nil

@@ -23,15 +23,10 @@ extension API {
             let draft = try await draft(call)
             let outcome = try await take(draft, key: key, call)
             guard let patience, !outcome.isReplay || store.recent(outcome.task) != nil else { return outcome.response }
-            let account = try call.principal.account
-            let found = try await task(outcome.task, of: account)
-            var last = found
-            if !found.task.state.isFinal {
-                let end = call.now + .seconds(patience)
-                last = try await changed(found, knows: found.task.version, until: end, call, reply) { _ in false }.get()
-            }
-            guard last.task.state.isFinal else { return outcome.response }
-            var response = try await completeStatus(last, call)
+            // The credits are taken: that is told, whatever stands in the way of waiting for the end.
+            guard let last = try? await end(of: outcome.task, patience, call, reply), last.task.state.isFinal,
+                var response = try? await completeStatus(last, call)
+            else { return outcome.response }
             for (name, value) in outcome.response.headers where name.hasPrefix("X-") || name.hasPrefix("I") {
                 response.headers.add(name, value)
             }
@@ -40,6 +35,16 @@ extension API {
             return response
         }
         return nil
+    }
+
+    /// The task when it has ended, or as it is when patience is.
+    private func end(
+        of id: TaskID, _ patience: Int, _ call: Call, _ reply: Reply
+    ) async throws(Refusal) -> RenderedTask {
+        let found = try await task(id, of: try call.principal.account)
+        guard !found.task.state.isFinal else { return found }
+        let end = call.now + .seconds(patience)
+        return try await changed(found, knows: found.task.version, until: end, call, reply) { _ in false }.get()
     }
 
     /// What it would cost and who could do it; charges nothing and keeps nothing.

@@ -6,10 +6,11 @@ package protocol LedgerStore: Sendable {
         _ amount: Credits, to account: AccountID, reference: String, now: Instant
     ) async throws(StoreError) -> GrantOutcome
 
-    /// Moves credits between issuer and wallet by an operator's hand; `amount` below zero takes away.
+    /// Moves credits between issuer and wallet by an operator's hand; `amount` below zero takes away. Under a key it
+    /// does so once: the same again answers the first adjustment.
     func adjust(
-        _ amount: Credits, account: AccountID, reason: String, by actor: String, now: Instant
-    ) async throws(StoreError) -> Posting
+        _ amount: Credits, account: AccountID, reason: String, by actor: String, once key: IdempotencyKey?, now: Instant
+    ) async throws(StoreError) -> AdjustOutcome
 
     func wallet(of account: AccountID) async throws(StoreError) -> Wallet
 
@@ -30,6 +31,14 @@ package enum GrantOutcome: Sendable {
     case granted(Posting)
     /// The reference had been used: this is what it did then.
     case alreadyGranted(Posting)
+}
+
+package enum AdjustOutcome: Sendable {
+    case adjusted(Posting)
+    /// The key had been used for the same: this is what it did then.
+    case alreadyAdjusted(Posting)
+    /// The key was used for another adjustment.
+    case mismatch
 }
 
 /// The end of the hash chain: whoever keeps one can tell later that nothing before it was changed or cut off.

@@ -47,6 +47,9 @@ package protocol TaskStore: Sendable {
     /// Tasks whose deadline (or `start_within`) has passed.
     func overdue(limit: Int, now: Instant) async throws(StoreError) -> [GenerationTask]
 
+    /// Tasks ended since that left a job behind at a provider: canceled or out of time while it ran.
+    func abandoned(since: Instant) async throws(StoreError) -> [GenerationTask]
+
     /// The slot of an attempt, by its token: for callbacks.
     func slot(token: String) async throws(StoreError) -> DueSlot?
 

@@ -9,6 +9,9 @@ package final class Canceler: Duty {
     private let shop: Workshop
     private let waiting = Mutex(Waiting())
 
+    /// Jobs that were left longer ago have come to their own end by now.
+    static let memory = Duration.seconds(3600)
+
     private struct Waiting {
         var due: [DueSlot] = []
         /// Attempts seen lately: a commit may be told of more than once.

@@ -64,6 +64,8 @@ package final class Work: Sendable {
         // Of the queue only what may have been put off; a long one keeps the dispatcher awake by itself.
         let queued = try await shop.store.tasks(of: nil, TaskFilter(states: [.queued], limit: 500))
         for task in queued.items { observe(task) }
+        // A stop may have come before a job that was called off here was called off there. To do so twice is harmless.
+        for task in try await shop.store.abandoned(since: shop.clock.now() - Canceler.memory) { observe(task) }
     }
 
     /// Ends in order: nothing new is sent, what is on its way may arrive, for as long as `patience`.
@@ -111,9 +113,9 @@ package final class Work: Sendable {
         if isRunning, let moment = looks.nextLook(after: shop.clock.now()) { poller.alarm.set(moment) }
         if isUnfinished {
             reaper.alarm.set(min(task.deadline, task.startedAt == nil ? task.startBy ?? task.deadline : task.deadline))
-        } else if cancels.observe(task) {
-            canceler.alarm.ring()
         }
+        // One slot may be called off while another's file is still on its way.
+        if cancels.observe(task) { canceler.alarm.ring() }
     }
 
     /// Takes a new configuration while everything runs on.

@@ -14,12 +14,16 @@ import Testing
             else { throw Unexpected("a grant") }
             #expect(first == again)
             #expect(first.balanceAfter == 50)
-            let less = try await store.adjust(-20, account: shop.account, reason: "typo", by: "ops", now: Shop.start)
+            guard
+                case .adjusted(let less) = try await store.adjust(
+                    -20, account: shop.account, reason: "typo", by: "ops", once: nil, now: Shop.start)
+            else { throw Unexpected("an adjustment") }
             #expect(less.from == .wallet(shop.account))
             #expect(less.balanceAfter == 30)
             #expect(store.balance(of: shop.account) == 30)
             await #expect(throws: StoreError.refused("the balance is 30: -31 would take it below zero")) {
-                try await store.adjust(-31, account: shop.account, reason: "too much", by: "ops", now: Shop.start)
+                try await store.adjust(
+                    -31, account: shop.account, reason: "too much", by: "ops", once: nil, now: Shop.start)
             }
         }
     }
@@ -48,7 +52,7 @@ import Testing
             if amount != -1 {
                 await #expect(throws: StoreError.self) {
                     try await shop.store.adjust(
-                        Credits(amount), account: shop.account, reason: "odd", by: "ops", now: Shop.start)
+                        Credits(amount), account: shop.account, reason: "odd", by: "ops", once: nil, now: Shop.start)
                 }
             }
             let balance = try await shop.balance()

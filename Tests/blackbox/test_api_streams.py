@@ -125,3 +125,19 @@ def test_a_long_poll_ends_when_its_time_is_up(crowded):
     assert answer.status_code == 200 and 0.9 < time.monotonic() - began < 10
     for wrong in ["x", "-1", "61", "1.5"]:
         assert gateway.get(f"/v1/generation-request/{task}/status/?wait={wrong}").status_code == 400, wrong
+
+
+def test_an_event_id_from_the_future_does_not_keep_the_end_from_its_client(crowded):
+    """Made up, or remembered from before a backup was restored."""
+    gateway = crowded
+
+    async def run():
+        task = gateway.submit()
+        reader, writer = await ask(gateway, f"/v1/generation-request/{task}/events/?last_event_id=9999")
+        await reader.readuntil(b": resumed")
+        assert gateway.post(f"/v1/generation-request/{task}/cancel/").status_code == 200
+        told = await asyncio.wait_for(reader.read(), 10)
+        assert b'"state":"canceled"' in told
+        writer.close()
+
+    asyncio.run(run())

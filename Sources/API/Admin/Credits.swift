@@ -43,7 +43,8 @@ extension API {
         }
     }
 
-    /// Gives or takes by hand, with a reason.
+    /// Gives or takes by hand, with a reason. A reason may be given twice, so it is the Idempotency-Key that makes a
+    /// retry safe.
     @Sendable func adjustCredits(_ call: Call) async throws(Refusal) -> HTTPResponse {
         let account = try await account(call)
         var fields = try Fields(call.request.body)
@@ -54,10 +55,15 @@ extension API {
         try fields.check()
         guard let amount, let reason else { throw .broken("an adjustment without amount passed its checks") }
         let actor = call.actor
-        let posting = try await ask { () async throws(StoreError) in
-            try await store.adjust(amount, account: account.id, reason: reason, by: actor, now: call.now)
+        let key = try onceOnly(call, "credits-adjust")
+        let outcome = try await ask { () async throws(StoreError) in
+            try await store.adjust(amount, account: account.id, reason: reason, by: actor, once: key, now: call.now)
         }
-        return Self.moved(posting, status: .created, isReplay: false)
+        switch outcome {
+        case .adjusted(let posting): return Self.moved(posting, status: .created, isReplay: false)
+        case .alreadyAdjusted(let posting): return Self.moved(posting, status: .created, isReplay: true)
+        case .mismatch: throw .idempotencyMismatch
+        }
     }
 
     @Sendable func showWallet(_ call: Call) async throws(Refusal) -> HTTPResponse {

@@ -39,8 +39,8 @@ extension Operation {
         ], errors: [409])
 
     static let adjustCredits = Operation(
-        "adjustCredits", tag, "Give or take credits by hand", request: "CreditAdjustment",
-        success: [.json("Posting", "Done.", status: 201)], errors: [409])
+        "adjustCredits", tag, "Give or take credits by hand", headers: [.idempotencyKey], request: "CreditAdjustment",
+        success: [.json("Posting", "Done.", status: 201, headers: [.replayed])], errors: [409, 422])
 
     static let showWallet = Operation(
         "showWallet", tag, "An account's wallet", success: [.json("Wallet", "The wallet.")])

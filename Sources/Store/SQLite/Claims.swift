@@ -87,6 +87,22 @@ extension SQLiteStore {
         return found.map { cache[$0.id]?.task ?? $0 }.filter { !$0.state.isFinal }
     }
 
+    package func abandoned(since: Instant) async throws(StoreError) -> [GenerationTask] {
+        try await readers.read { database in
+            try database.snapshot {
+                let found = try database.all(
+                    """
+                    SELECT id FROM tasks
+                     WHERE finished_at >= ?
+                       AND EXISTS (SELECT 1 FROM attempts
+                                    WHERE task = tasks.id AND outcome = 'abandoned' AND upstream_id IS NOT NULL)
+                    """, { $0.bind(since) }
+                ) { try $0.id(GenerationTask.self) }
+                return try found.compactMap { try database.task($0) }
+            }
+        }
+    }
+
     package func isTaken(
         _ handle: UpstreamHandle, at provider: ProviderID, butNotBy attempt: AttemptID
     ) async throws(StoreError) -> Bool {

@@ -17,7 +17,7 @@ extension SQLiteStore {
             guard try transaction.database.account(account) != nil else { throw StoreError.notFound }
             let new = NewKey(
                 account: account, scope: scope, label: label, expiresAt: expiresAt, spendCap: spendCap, now: now)
-            try transaction.insert(new, spent: .zero, into: keyTable)
+            try transaction.insert(new, into: keyTable)
             return (key: new.key, token: new.token)
         }
     }
@@ -60,12 +60,12 @@ extension SQLiteStore {
                 $0.bind(ends)
                 $0.bind(id)
             }
-            let spent = try database.one("SELECT spent FROM api_keys WHERE id = ?", { $0.bind(id) }) { $0.credits() }
             let new = NewKey(
                 account: old.account, scope: old.scope, label: old.label, expiresAt: old.expiresAt,
                 spendCap: old.spendCap, now: now)
-            // What the old one has spent counts: a cap is not begun again by changing the key.
-            try transaction.insert(new, spent: spent ?? .zero, into: keyTable)
+            // One cap for both: it is neither begun again by changing the key nor doubled while the two overlap.
+            let budget = old.spendCap == nil ? nil : try database.budget(of: id)
+            try transaction.insert(new, budget: budget, into: keyTable)
             transaction.afterCommit { keyTable.change(id) { $0.expiresAt = ends } }
             return (key: new.key, token: new.token)
         }
@@ -104,11 +104,11 @@ private struct NewKey {
 }
 
 extension Transaction {
-    fileprivate func insert(_ new: NewKey, spent: Credits, into keyTable: KeyTable) throws {
+    fileprivate func insert(_ new: NewKey, budget: KeyID? = nil, into keyTable: KeyTable) throws {
         let key = new.key
         try database.run(
             """
-            INSERT INTO api_keys (id, account, label, scope, token_hash, last_four, created_at, expires_at, spend_cap, spent)
+            INSERT INTO api_keys (id, account, label, scope, token_hash, last_four, created_at, expires_at, spend_cap, budget)
             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """
         ) {
@@ -121,13 +121,21 @@ extension Transaction {
             $0.bind(key.createdAt)
             $0.bind(key.expiresAt)
             $0.bind(key.spendCap)
-            $0.bind(spent)
+            $0.bind(budget)
         }
         afterCommit { keyTable.put(key, hash: new.hash) }
     }
 }
 
 extension Database {
+    /// The key whose `spent` counts for this one.
+    func budget(of id: KeyID) throws -> KeyID {
+        let first = try one("SELECT budget FROM api_keys WHERE id = ?", { $0.bind(id) }) { row in
+            try row.optional { try $0.id(APIKey.self) }
+        }
+        return (first ?? nil) ?? id
+    }
+
     fileprivate func key(_ id: KeyID) throws -> APIKey? {
         try one(
             """

@@ -29,9 +29,10 @@ extension Transaction {
         guard charge.amount > .zero else { return }
         let wallet = LedgerAccount.wallet(task.account)
         _ = try post(.refund, charge.amount, wallet: task.account, from: .escrow, to: wallet, charge, task.id, at: now)
+        let key = try database.budget(of: task.key)
         try database.run("UPDATE api_keys SET spent = spent - ? WHERE id = ? AND spend_cap IS NOT NULL") {
             $0.bind(charge.amount)
-            $0.bind(task.key)
+            $0.bind(key)
         }
     }
 

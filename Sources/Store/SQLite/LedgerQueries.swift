@@ -21,14 +21,25 @@ extension SQLiteStore {
     }
 
     package func adjust(
-        _ amount: Credits, account: AccountID, reason: String, by actor: String, now: Instant
-    ) async throws(StoreError) -> Posting {
+        _ amount: Credits, account: AccountID, reason: String, by actor: String, once key: IdempotencyKey?, now: Instant
+    ) async throws(StoreError) -> AdjustOutcome {
         try Self.check(Credits(Int64(clamping: amount.amount.magnitude)))
         guard (1...255).contains(reason.utf8.count) else {
             throw .refused("an adjustment's reason has 1 to 255 bytes; this one has \(reason.utf8.count)")
         }
-        return try await writer.write { transaction in
+        return try await writer.write { [vault] transaction in
             let wallet = try transaction.database.standing(of: .wallet(account))
+            // What is kept is the number of the posting that follows: postings stay as they are.
+            let number = Array(String(try transaction.database.head().sequence + 1).utf8)
+            let kept = key.map { KeptAnswer(key: $0, body: number, at: now) }
+            // The first adjustment's answer stands, whatever the balance is by now.
+            switch try transaction.once(kept, account: account, vault) {
+            case nil: break
+            case .mismatch: return .mismatch
+            case .answer(_, let body):
+                let sequence = Int64(String(decoding: body, as: UTF8.self)) ?? 0
+                return .alreadyAdjusted(try transaction.database.posting(sequence, of: account))
+            }
             try Self.check(roomFor: amount, on: wallet.balance)
             guard wallet.balance + amount >= .zero else {
                 throw StoreError.refused("the balance is \(wallet.balance): \(amount) would take it below zero")
@@ -38,7 +49,7 @@ extension SQLiteStore {
             try transaction.audit(
                 actor: actor, act: "credits.adjust", subject: account.description, detail: "\(amount): \(reason)",
                 at: now)
-            return posting
+            return .adjusted(posting)
         }
     }
 
@@ -115,6 +126,20 @@ extension Database {
             $0.bind(account)
             $0.bind(reference)
         }.first?.posting(seenFrom: .wallet(account))
+    }
+
+    fileprivate func posting(_ sequence: Int64, of account: AccountID) throws -> Posting {
+        let line = try lines(
+            """
+            SELECT sequence, postings.kind, f.name, t.name, amount, task, slot, item, reference, at, from_sequence,
+                   from_balance, to_sequence, to_balance
+              FROM postings JOIN ledger_accounts AS f ON f.id = from_account
+                            JOIN ledger_accounts AS t ON t.id = to_account
+             WHERE sequence = ?
+            """
+        ) { $0.bind(sequence) }.first
+        guard let line else { throw StoreError.broken("there is no posting \(sequence)") }
+        return line.posting(seenFrom: .wallet(account))
     }
 
     /// Newest first: from both sides' indexes, each walked only as far as the page goes.

@@ -54,6 +54,7 @@ extension Transaction {
 
     /// Counts `price` against the key's cap; answers what it had spent if that would be too much.
     private func spend(_ price: Credits, key: KeyID, cap: Credits) throws -> Credits? {
+        let key = try database.budget(of: key)
         let changed = try database.run(
             "UPDATE api_keys SET spent = spent + ?1 WHERE id = ?2 AND spent + ?1 <= ?3 AND spend_cap IS NOT NULL"
         ) {
