@@ -5,7 +5,7 @@ import Domain
 package struct UpstreamPrices: Sendable, Hashable {
     package enum Unit: Sendable, Hashable { case microdollars, credits }
 
-    let unit: Unit
+    package let unit: Unit
     /// By resolution, then by texture size; 0 stands for geometry alone.
     let rows: [Int: [Int: Int64]]
     let thumbnail: Int64
@@ -24,7 +24,7 @@ package struct UpstreamPrices: Sendable, Hashable {
     }
 
     /// The price of one result in the provider's own unit.
-    func price(of parameters: Parameters) -> Int64? {
+    package func price(of parameters: Parameters) -> Int64? {
         guard let row = rows[Int(parameters.integer(.resolution))] else { return nil }
         let sent = parameters.asSent
         let textured = row[Int(sent.integer(.textureSize))]
