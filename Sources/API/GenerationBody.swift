@@ -81,7 +81,7 @@ struct GenerationBody {
     private static func refuseUnknown(_ fields: inout Fields) {
         for name in fields.names where !names.contains(name) {
             let shown = String(String.UnicodeScalarView(name.unicodeScalars.prefix(64)))
-            let nearest = NearestName.to(name, among: names)
+            let nearest = Spelling.nearest(to: name, of: names)
             fields.fault(
                 FieldFault(
                     shown, "\(shown) is not a field of this API.",
@@ -216,7 +216,7 @@ struct GenerationBody {
                 FieldFault(
                     "provider", "There is no provider \(shown) here.", value: .string(name),
                     allowed: .array((["auto"] + known).map { .string($0) }),
-                    suggestion: NearestName.to(name, among: known).map { "Did you mean \($0)?" }))
+                    suggestion: Spelling.nearest(to: name, of: known).map { "Did you mean \($0)?" }))
         }
         var seen: [ProviderID] = []
         for name in names where !seen.contains(ProviderID(name)) { seen.append(ProviderID(name)) }
