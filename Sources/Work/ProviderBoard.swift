@@ -115,11 +115,12 @@ package final class ProviderBoard: Sendable {
     }
 
     /// Gives back a place whose submit never went.
-    package func release(_ key: SlotKey) {
+    package func release(_ key: SlotKey, kind: RequestKind) {
         state.withLock { state in
             state.reserved.remove(key)
             guard let place = state.places[key] else { return }
             state.standings[place.provider]?.door.cancel()
+            state.standings[place.provider]?.kinds[kind]?.cancel()
             state.set(nil, for: key)
         }
     }

@@ -22,23 +22,23 @@ struct Submission: Sendable {
         let inline = shop.settings.inputs.inline
         guard let way = shop.pictures.way(from: task.request.picture, takesBytes: desk.takesBytes, inline: inline)
         else {
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind: kind)
             return await shop.put(off: due, until: shop.clock.now() + shop.settings.pace.wait(.seconds(5)))
         }
         switch await shop.pictures.picture(task.request.picture, by: way, until: task.deadline, shop: shop) {
         case .have(let value): picture = value
         case .later(let why):
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind: kind)
             shop.journal.note(.info, "picture not at hand", task: task.id, ["why": why])
             return await shop.put(off: due, until: shop.clock.now() + shop.settings.pace.wait(.seconds(5)))
         case .never(let failure):
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind: kind)
             return await shop.fail(due, failure)
         }
         // The process may have been stopped since this was decided: time is read again before money is spent.
         let now = shop.clock.now()
         guard now < task.deadline, !shop.isStopping else {
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind: kind)
             return .stale
         }
         let attempt = Attempt(
@@ -49,11 +49,11 @@ struct Submission: Sendable {
         switch await shop.record(.began(attempt), due.reference) {
         case .changed: break
         case .stale:
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind: kind)
             return .stale
         case .failed:
             // The store cannot write: the slot is as due as it was, and must not be tried again at once for ever.
-            shop.board.release(due.key)
+            shop.board.release(due.key, kind: kind)
             return .postponed
         }
         shop.board.confirm(due.key)

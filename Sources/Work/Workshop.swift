@@ -139,6 +139,8 @@ package final class Workshop: Sendable {
             case .unreachable, .unknown: if bySubmit { standing.door.fail(at: now, because: evidence.message) }
             case .generation: standing.generationFailed(kind, because: evidence.message, at: now)
             }
+            // No job came of it, so nothing was tried that such jobs would have to wait for.
+            if bySubmit, trouble != .unknown, trouble != .generation { standing.kinds[kind]?.cancel() }
         }
         let level: Journal.Level = trouble == .account ? .error : .warning
         journal.note(

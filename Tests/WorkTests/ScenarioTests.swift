@@ -101,6 +101,22 @@ import Testing
         }
     }
 
+    @Test func `a submit that was refused is no probe of the jobs that kept failing there`() async throws {
+        let refused = refused
+        let desk = ScriptedDesk("only") { $0.submit = { _ in .trouble(.busy(wait: .seconds(1)), refused) } }
+        try await House.with(desk) { house in
+            let task = try await house.task(try await house.submit())
+            let (kind, now) = (RequestKind(task.request.parameters), house.shop.clock.now())
+            for _ in 0..<5 {
+                house.shop.board.change("only") { $0.generationFailed(kind, because: "it broke", at: now) }
+            }
+            house.advance(.seconds(16))
+            #expect(try await house.dispatch() == [.refused: 1])
+            house.advance(.seconds(20))
+            #expect(try await house.dispatch() == [.refused: 1], "asked again, not kept waiting for the first")
+        }
+    }
+
     @Test func `what was sent and not answered is never sent again, and refunded at the deadline`() async throws {
         let refused = refused
         let desk = ScriptedDesk("first") { $0.submit = { _ in .trouble(.unknown, refused) } }
