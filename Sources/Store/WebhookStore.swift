@@ -20,8 +20,6 @@ package protocol WebhookStore: WebhookOutbox {
     func rotateSecret(
         _ id: EndpointID, to secret: WebhookSecret, overlapEnds: Instant, now: Instant, answer: KeptAnswer?
     ) async throws(StoreError) -> Replay?
-    /// All that sign now, newest first: for an endpoint, or the account's default for one-off addresses.
-    func secrets(of endpoint: EndpointID, now: Instant) async throws(StoreError) -> [WebhookSecret]
     func enableEndpoint(_ id: EndpointID, account: AccountID, now: Instant) async throws(StoreError)
 
     /// An event for one endpoint only (a ping), with its delivery.

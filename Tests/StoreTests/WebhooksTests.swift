@@ -125,11 +125,11 @@ import Testing
                     endpoint.id, to: WebhookSecret(scheme: .hmac, bytes: [number], createdAt: Shop.start),
                     overlapEnds: Shop.start + .seconds(Int(number)), now: Shop.start)
             }
-            let now = try await shop.store.secrets(of: endpoint.id, now: Shop.start)
+            let now = try await shop.secrets(of: endpoint.id, now: Shop.start)
             #expect(now.map(\.bytes) == (14...24).reversed().map { [UInt8($0)] })
             #expect(now.first?.endsAt == nil)
             #expect(
-                try await shop.store.secrets(of: endpoint.id, now: Shop.start + .seconds(60)).map(\.bytes) == [[24]])
+                try await shop.secrets(of: endpoint.id, now: Shop.start + .seconds(60)).map(\.bytes) == [[24]])
             let first = try await shop.store.defaultSecret(of: shop.account) {
                 WebhookSecret(scheme: .hmac, bytes: [9], createdAt: Shop.start)
             }
