@@ -161,11 +161,7 @@ struct GenerationBody {
         }
         reconcilePipeline(&given, &fields)
         let parameters = Parameters(given)
-        let intervals: [(Parameter, Parameter)] = [
-            (.ssIntervalStart, .ssIntervalEnd), (.shapeIntervalStart, .shapeIntervalEnd),
-            (.texIntervalStart, .texIntervalEnd),
-        ]
-        for (start, end) in intervals where given[start] != nil || given[end] != nil {
+        for (start, end) in Parameter.intervals where given[start] != nil || given[end] != nil {
             guard let low = parameters[start], let high = parameters[end], case .number(let from) = low,
                 case .number(let to) = high, from > to
             else { continue }
