@@ -6,7 +6,7 @@ import Synchronization
 extension SQLiteStore {
     package func providerStates() async throws(StoreError) -> [ProviderState] {
         try await readers.read { database in
-            try database.all("SELECT provider, enabled, note FROM provider_states ORDER BY provider") { row in
+            try database.all("SELECT provider, enabled FROM provider_states ORDER BY provider") { row in
                 ProviderState(provider: ProviderID(row.text()), enabled: row.optional { $0.int() == 1 })
             }
         }
