@@ -13,7 +13,7 @@ package protocol WebhookStore: WebhookOutbox {
     func endpoint(_ id: EndpointID, account: AccountID) async throws(StoreError) -> WebhookEndpoint?
     func updateEndpoint(_ endpoint: WebhookEndpoint) async throws(StoreError)
     /// Its pending deliveries go with it.
-    func deleteEndpoint(_ id: EndpointID, account: AccountID) async throws(StoreError)
+    func deleteEndpoint(_ id: EndpointID, account: AccountID, now: Instant) async throws(StoreError)
 
     /// `secret` signs first from now on; the ones before it go on signing until `overlapEnds`, at most ten of them.
     @discardableResult
