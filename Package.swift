@@ -82,7 +82,7 @@ let package = Package(
                 "API", "CLinux", "COpenSSL", "Defaults", "Domain", "Files", "GLB", "HTTP", "HTTPClient", "HTTPServer",
                 "JSON", "Providers", "Sandbox", "Store", "Webhooks", "Work",
             ]),
-        program("CLI", imports: ["Gateway", "JSON"]),
+        program("CLI", imports: ["Domain", "Gateway", "JSON"]),
         room("Simulation", imports: ["JSON", "GLB", "HTTP", "COpenSSL"]),
         program("ProviderSimulator", imports: ["HTTP", "HTTPServer", "HTTPClient", "Simulation"]),
 

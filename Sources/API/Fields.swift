@@ -154,32 +154,3 @@ struct Fields {
         Int64(exactly: number).map(JSONValue.integer) ?? .decimal(JSONDecimal(number))
     }
 }
-
-/// The nearest of the known names, for a name that is none: a typo must not cost credits, and should not cost time.
-enum NearestName {
-    static func to(_ name: String, among known: [String]) -> String? {
-        let wanted = Array(name.lowercased().utf8.prefix(64))
-        let best = known.map { ($0, distance(wanted, Array($0.utf8))) }.min { $0.1 < $1.1 }
-        guard let best, best.1 <= max(2, wanted.count / 3) else { return nil }
-        return best.0
-    }
-
-    /// Edits that lead from one to the other, a swap of neighbours counted once (optimal string alignment).
-    private static func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
-        var before: [Int] = []
-        var last = Array(0...right.count)
-        for i in 0..<left.count {
-            var row = [i + 1]
-            for j in 0..<right.count {
-                let cost = left[i] == right[j] ? 0 : 1
-                var best = min(last[j + 1] + 1, row[j] + 1, last[j] + cost)
-                if i > 0, j > 0, left[i] == right[j - 1], left[i - 1] == right[j] {
-                    best = min(best, before[j - 1] + 1)
-                }
-                row.append(best)
-            }
-            (before, last) = (last, row)
-        }
-        return last[right.count]
-    }
-}

@@ -49,7 +49,7 @@ extension API {
                 "metadata.sandbox",
                 "metadata.sandbox asks the sandbox for something it does not know; it knows \(list).",
                 value: .string(word), allowed: .array(around.sandboxWords.map(JSONValue.string)),
-                suggestion: NearestName.to(word, among: around.sandboxWords).map { "Did you mean \($0)?" })
+                suggestion: Spelling.nearest(to: word, of: around.sandboxWords).map { "Did you mean \($0)?" })
         ])
     }
 }

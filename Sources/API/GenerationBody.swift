@@ -81,7 +81,7 @@ struct GenerationBody {
     private static func refuseUnknown(_ fields: inout Fields) {
         for name in fields.names where !names.contains(name) {
             let shown = String(String.UnicodeScalarView(name.unicodeScalars.prefix(64)))
-            let nearest = NearestName.to(name, among: names)
+            let nearest = Spelling.nearest(to: name, of: names)
             fields.fault(
                 FieldFault(
                     shown, "\(shown) is not a field of this API.",
@@ -161,11 +161,7 @@ struct GenerationBody {
         }
         reconcilePipeline(&given, &fields)
         let parameters = Parameters(given)
-        let intervals: [(Parameter, Parameter)] = [
-            (.ssIntervalStart, .ssIntervalEnd), (.shapeIntervalStart, .shapeIntervalEnd),
-            (.texIntervalStart, .texIntervalEnd),
-        ]
-        for (start, end) in intervals where given[start] != nil || given[end] != nil {
+        for (start, end) in Parameter.intervals where given[start] != nil || given[end] != nil {
             guard let low = parameters[start], let high = parameters[end], case .number(let from) = low,
                 case .number(let to) = high, from > to
             else { continue }

@@ -1,6 +1,5 @@
 import Domain
 import Files
-import Glibc
 import HTTP
 import JSON
 import Store
@@ -23,32 +22,10 @@ extension API {
         let body = await pictures.run {
             var inline: [Int: [UInt8]] = [:]
             for (index, name, _) in models {
-                inline[index] = files.path(of: name).flatMap(Self.contents).map { Base64.encodedBytes($0) }
+                inline[index] = files.path(of: name).flatMap(readFile).map { Base64.encodedBytes($0) }
             }
             return status.render(found.task, inline: inline)
         }
         return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(body))
-    }
-
-    /// The bytes of a file of ours.
-    @Sendable private static func contents(of path: String) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { return nil }
-        let size = Int(status.st_size)
-        var bytes = [UInt8](repeating: 0, count: size)
-        let count = bytes.withUnsafeMutableBytes { buffer in
-            var done = 0
-            while done < size {
-                let got = read(descriptor, buffer.baseAddress?.advanced(by: done), size - done)
-                if got < 0, errno == EINTR { continue }
-                guard got > 0 else { break }
-                done += got
-            }
-            return done
-        }
-        return count == size ? bytes : nil
     }
 }

@@ -21,7 +21,7 @@ struct QueryFields {
             if read.contains(item.name) {
                 if !isFirst { all.append(FieldFault(shown, "\(shown) is given more than once; give it once.")) }
             } else if isFirst {
-                let near = NearestName.to(item.name, among: read).map { "Did you mean \($0)?" }
+                let near = Spelling.nearest(to: item.name, of: read).map { "Did you mean \($0)?" }
                 all.append(
                     FieldFault(
                         shown, "\(shown) is not a parameter of this address.",

@@ -82,7 +82,7 @@ package struct FieldFault: Hashable, Sendable {
         FieldFault(
             parameter, "There is no provider \(JSONValue.string(String(name.prefix(64)))) here.", value: .string(name),
             allowed: .array(known.map { .string($0) }),
-            suggestion: NearestName.to(name, among: known).map { "Did you mean \($0)?" })
+            suggestion: Spelling.nearest(to: name, of: known).map { "Did you mean \($0)?" })
     }
 
     /// An echo long enough to recognise and too short to carry a payload.

@@ -9,8 +9,7 @@ extension API {
         package var limits = Limits()
         /// A task that has not ended by then fails and is refunded.
         package var taskDeadline = Duration.seconds(1800)
-        /// How long results are kept when the request does not say, and the longest it may ask for.
-        package var ttl = Duration.seconds(86_400)
+        /// The longest a request may ask for its results to be kept.
         package var longestTTL = Duration.seconds(7 * 86_400)
         package var idempotency = Idempotency()
         /// Whether a request that says nothing may go on to another provider.

@@ -49,11 +49,8 @@ package struct SignedLinks: Sendable {
     }
 
     private func signature(of grant: Grant) -> String {
-        let digits = Array("0123456789abcdef".utf8)
         let message = "\(grant.kind.rawValue)\n\(grant.file)\n\(grant.name)\n\(grant.expires)"
-        return String(
-            decoding: sign(Array(message.utf8)).flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
-            as: UTF8.self)
+        return API.hexadecimal(sign(Array(message.utf8)))
     }
 
     /// Takes as long for a wrong signature as for a right one.

@@ -9,8 +9,6 @@ package struct Surroundings: Sendable {
     package var random = Randomness()
     /// SHA-256.
     package var digest: @Sendable ([UInt8]) -> [UInt8]
-    /// HMAC-SHA-256 with the gateway's own key.
-    package var sign: @Sendable ([UInt8]) -> [UInt8]
     package var files: any Files
     /// What a picture's own bytes say it is, or why it will not do.
     package var inspect: @Sendable ([UInt8]) -> Result<PictureFacts, PictureFault>
@@ -43,13 +41,12 @@ package struct Surroundings: Sendable {
 
     package init(
         now: @escaping @Sendable () -> Instant, digest: @escaping @Sendable ([UInt8]) -> [UInt8],
-        sign: @escaping @Sendable ([UInt8]) -> [UInt8], files: any Files,
+        files: any Files,
         inspect: @escaping @Sendable ([UInt8]) -> Result<PictureFacts, PictureFault>,
         objection: @escaping @Sendable (String) -> String?
     ) {
         self.now = now
         self.digest = digest
-        self.sign = sign
         self.files = files
         self.inspect = inspect
         self.objection = objection

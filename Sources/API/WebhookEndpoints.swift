@@ -80,7 +80,7 @@ extension API {
     @Sendable func deleteEndpoint(_ call: Call) async throws(Refusal) -> HTTPResponse {
         let endpoint = try await endpoint(call)
         try await ask { () async throws(StoreError) in
-            try await store.deleteEndpoint(endpoint.id, account: endpoint.account)
+            try await store.deleteEndpoint(endpoint.id, account: endpoint.account, now: call.now)
         }
         return HTTPResponse(.noContent)
     }

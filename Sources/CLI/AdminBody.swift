@@ -43,16 +43,14 @@ extension AdminRequest {
 
 /// Parts of an address, safely quoted.
 enum Path {
-    static func part(_ text: String) -> String { quoted(text) }
-
     /// A query of what was said; empty if nothing was.
     static func query(_ items: KeyValuePairs<String, String?>) -> String {
-        let said = items.compactMap { item in item.value.map { "\(item.key)=\(quoted($0))" } }
+        let said = items.compactMap { item in item.value.map { "\(item.key)=\(part($0))" } }
         return said.isEmpty ? "" : "?" + said.joined(separator: "&")
     }
 
     /// Everything but the unreserved characters of RFC 3986 §2.3 in percent form.
-    private static func quoted(_ text: String) -> String {
+    static func part(_ text: String) -> String {
         let digits = Array("0123456789ABCDEF".utf8)
         let bytes = text.utf8.flatMap { byte -> [UInt8] in
             switch byte {

@@ -34,8 +34,8 @@ enum Check {
             let width = settings.map(\.key.count).max() ?? 0
             let values = settings.map(\.value.count).max().map { min($0, 48) } ?? 0
             for setting in settings {
-                let key = setting.key + String(repeating: " ", count: width - setting.key.count)
-                let value = setting.value + String(repeating: " ", count: max(0, values - setting.value.count))
+                let key = setting.key.padded(to: width)
+                let value = setting.value.padded(to: values)
                 Terminal.print("\(key)  \(value)  # \(setting.origin)")
             }
             if settings.isEmpty { Terminal.print("every setting is at its default") }

@@ -1,3 +1,4 @@
+import Domain
 import Gateway
 
 /// What the program says about itself, printed from the command table and the commented defaults.
@@ -24,7 +25,7 @@ enum Help {
 
     static var overview: String {
         let width = (Command.all.map(\.name.count).max() ?? 0) + 2
-        let rows = Command.all.map { "  " + $0.name.padding(to: width) + $0.summary }
+        let rows = Command.all.map { "  " + $0.name.padded(to: width) + $0.summary }
         return """
             trellis-gateway \(Gateway.version): one API for image-to-3D, many providers behind it
 
@@ -50,14 +51,8 @@ enum Help {
                 ($0.name + ($0.value.map { " " + $0 } ?? ""), $0.doc + ($0.isRequired ? " (required)" : ""))
             }
         let width = (names.map(\.0.count).max() ?? 0) + 2
-        let rows = names.map { "  " + $0.0.padding(to: width) + $0.1 }
+        let rows = names.map { "  " + $0.0.padded(to: width) + $0.1 }
         let detail = command.detail.isEmpty ? "" : "\n\n" + command.detail
         return "\(command.name): \(command.summary)\(detail)\n\nusage: \(usage)\n\n\(rows.joined(separator: "\n"))"
-    }
-}
-
-extension String {
-    fileprivate func padding(to width: Int) -> String {
-        self + String(repeating: " ", count: max(0, width - count))
     }
 }

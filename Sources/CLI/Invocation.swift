@@ -1,3 +1,4 @@
+import Domain
 import Gateway
 
 /// A command line that has been understood.

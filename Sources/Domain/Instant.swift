@@ -132,6 +132,8 @@ extension Instant: CustomStringConvertible {
         }
         guard at == bytes.count else { return nil }
         let days = Self.days(year: year, month: month, day: day)
+        // A day that its month does not have would be one of the next.
+        guard Self.civil(daysSince1970: days) == (year, month, day) else { return nil }
         let seconds = days * 86_400 + hour * 3600 + (minute - offset) * 60 + second
         self.init(milliseconds: seconds * 1000 + fraction)
     }

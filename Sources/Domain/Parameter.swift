@@ -124,6 +124,14 @@ extension Parameter {
     }
 }
 
+extension Parameter {
+    /// Begin and end of each stage's guidance interval.
+    package static let intervals: [(start: Parameter, end: Parameter)] = [
+        (.ssIntervalStart, .ssIntervalEnd), (.shapeIntervalStart, .shapeIntervalEnd),
+        (.texIntervalStart, .texIntervalEnd),
+    ]
+}
+
 package enum ParameterValue: Hashable, Sendable, CustomStringConvertible {
     case integer(Int64)
     case number(Double)

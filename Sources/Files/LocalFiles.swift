@@ -159,7 +159,7 @@ package final class LocalFiles: Files {
         }
     }
 
-    private static func names(in directory: String) -> [String] {
+    package static func names(in directory: String) -> [String] {
         guard let handle = opendir(directory) else { return [] }
         defer { closedir(handle) }
         var names: [String] = []

@@ -152,6 +152,8 @@ extension House {
             await receivers.close()
         }
         for loop in loops { loop.cancel() }
+        // Those of the last minute; a store that cannot write any more has told so elsewhere.
+        try? await store.recordKeyUse()
         await client.close()
         await store.close()
         log(.info, "stopped")

@@ -103,7 +103,6 @@ package enum FileSelection: Sendable, Equatable {
             let (tens, tooBig) = value.multipliedReportingOverflow(by: 10)
             let (next, tooBigStill) = tens.addingReportingOverflow(Int64(digit - UInt8(ascii: "0")))
             value = tooBig || tooBigStill ? .max : next
-            if value == .max { continue }
         }
         return .value(value)
     }

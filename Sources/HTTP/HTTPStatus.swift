@@ -1,11 +1,10 @@
-/// A status code (RFC 9110 §15). Any three-digit code is representable; the registered ones have names.
+/// A status code (RFC 9110 §15). Any three-digit code is representable; those we answer with have names.
 package struct HTTPStatus: Hashable, Sendable, ExpressibleByIntegerLiteral {
     package let code: UInt16
 
     package init(_ code: Int) { self.code = UInt16(clamping: code) }
     package init(integerLiteral code: UInt16) { self.code = code }
 
-    package static let `continue`: HTTPStatus = 100
     package static let ok: HTTPStatus = 200
     package static let created: HTTPStatus = 201
     package static let accepted: HTTPStatus = 202
@@ -13,41 +12,28 @@ package struct HTTPStatus: Hashable, Sendable, ExpressibleByIntegerLiteral {
     package static let partialContent: HTTPStatus = 206
     package static let movedPermanently: HTTPStatus = 301
     package static let found: HTTPStatus = 302
-    package static let seeOther: HTTPStatus = 303
     package static let notModified: HTTPStatus = 304
-    package static let temporaryRedirect: HTTPStatus = 307
-    package static let permanentRedirect: HTTPStatus = 308
     package static let badRequest: HTTPStatus = 400
-    package static let unauthorized: HTTPStatus = 401
-    package static let paymentRequired: HTTPStatus = 402
     package static let forbidden: HTTPStatus = 403
     package static let notFound: HTTPStatus = 404
     package static let methodNotAllowed: HTTPStatus = 405
-    package static let notAcceptable: HTTPStatus = 406
     package static let requestTimeout: HTTPStatus = 408
     package static let conflict: HTTPStatus = 409
     package static let gone: HTTPStatus = 410
-    package static let lengthRequired: HTTPStatus = 411
     package static let preconditionFailed: HTTPStatus = 412
     package static let contentTooLarge: HTTPStatus = 413
     package static let uriTooLong: HTTPStatus = 414
-    package static let unsupportedMediaType: HTTPStatus = 415
     package static let rangeNotSatisfiable: HTTPStatus = 416
     package static let expectationFailed: HTTPStatus = 417
-    package static let misdirectedRequest: HTTPStatus = 421
     package static let unprocessableContent: HTTPStatus = 422
     package static let tooManyRequests: HTTPStatus = 429
     package static let headerFieldsTooLarge: HTTPStatus = 431
     package static let internalServerError: HTTPStatus = 500
     package static let notImplemented: HTTPStatus = 501
-    package static let badGateway: HTTPStatus = 502
     package static let serviceUnavailable: HTTPStatus = 503
-    package static let gatewayTimeout: HTTPStatus = 504
     package static let versionNotSupported: HTTPStatus = 505
-    package static let insufficientStorage: HTTPStatus = 507
 
     package var isSuccess: Bool { code / 100 == 2 }
-    package var isClientError: Bool { code / 100 == 4 }
     package var isServerError: Bool { code / 100 == 5 }
 
     /// Whether an answer with this status never has content (RFC 9112 §6.3, rule 1).

@@ -43,16 +43,6 @@ package struct Fault: Error, Hashable, Sendable {
         self.excerpt = excerpt
     }
 
-    /// Whether the same request may go through later at the same provider.
-    package var isWorthAnotherTry: Bool {
-        switch kind {
-        case .busy, .serverError, .unreachable, .garbled: true
-        case .invalidInput, .badPicture, .content, .credentials, .outOfBalance, .generationFailed, .canceled,
-            .notFound:
-            false
-        }
-    }
-
     package var retryAfter: Duration? {
         if case .busy(let wait) = kind { wait } else { nil }
     }

@@ -164,10 +164,6 @@ extension Provider {
 
 extension Parameter {
     static let stageSteps: [Parameter] = [.ssSteps, .shapeSteps, .texSteps]
-    static let intervals: [(Parameter, Parameter)] = [
-        (.ssIntervalStart, .ssIntervalEnd), (.shapeIntervalStart, .shapeIntervalEnd),
-        (.texIntervalStart, .texIntervalEnd),
-    ]
 }
 
 extension Parameters {

@@ -5,15 +5,12 @@ package struct ProviderSettings: Sendable, Hashable {
     /// Scheme, host and perhaps port, without a slash at the end.
     package let baseURL: String
     package let key: Secret?
-    /// What one of the provider's credits costs, in millionths of a US dollar, where it charges in credits.
-    package let microdollarsPerCredit: Int64
 
-    package init(baseURL: String, key: Secret? = nil, microdollarsPerCredit: Int64 = 10_000) {
+    package init(baseURL: String, key: Secret? = nil) {
         var base = Substring(baseURL)
         while base.last == "/" { base.removeLast() }
         self.baseURL = String(base)
         self.key = key
-        self.microdollarsPerCredit = microdollarsPerCredit
     }
 }
 

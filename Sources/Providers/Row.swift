@@ -93,8 +93,7 @@ package struct Accepted: Sendable {
 
     func with(_ theirs: String?) -> Accepted { Accepted(form: form, theirs: theirs) }
 
-    /// How the value is written; nil when the field does not take it. (`JSONValue` has a nil literal of its own, which
-    /// is JSON's null and must not be meant here: hence the returns.)
+    /// How the value is written; nil when the field does not take it.
     package func wire(_ value: ParameterValue) -> JSONValue? {
         switch (form, value) {
         case (.integer(let range), .integer(let value)):
@@ -114,7 +113,7 @@ package struct Accepted: Sendable {
         case (.flag, .flag(let value)): return .bool(value)
         default: break
         }
-        return Optional.none
+        return nil
     }
 
     /// The closest value that the field takes; nil when none is close in any sense.

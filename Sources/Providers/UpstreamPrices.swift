@@ -5,7 +5,10 @@ import Domain
 package struct UpstreamPrices: Sendable, Hashable {
     package enum Unit: Sendable, Hashable { case microdollars, credits }
 
-    let unit: Unit
+    /// What a provider's credit is taken to cost; the operator who pays otherwise sets `cost`.
+    static let microdollarsPerCredit: Int64 = 10_000
+
+    package let unit: Unit
     /// By resolution, then by texture size; 0 stands for geometry alone.
     let rows: [Int: [Int: Int64]]
     let thumbnail: Int64
@@ -24,7 +27,7 @@ package struct UpstreamPrices: Sendable, Hashable {
     }
 
     /// The price of one result in the provider's own unit.
-    func price(of parameters: Parameters) -> Int64? {
+    package func price(of parameters: Parameters) -> Int64? {
         guard let row = rows[Int(parameters.integer(.resolution))] else { return nil }
         let sent = parameters.asSent
         let textured = row[Int(sent.integer(.textureSize))]
@@ -35,10 +38,8 @@ package struct UpstreamPrices: Sendable, Hashable {
 
 extension Provider {
     /// What one result costs us in millionths of a US dollar, before the provider itself has said so.
-    package func cost(of parameters: Parameters, _ settings: ProviderSettings) -> Int64? {
-        prices.price(of: parameters).map {
-            prices.unit == .credits ? $0 * settings.microdollarsPerCredit : $0
-        }
+    package func cost(of parameters: Parameters) -> Int64? {
+        prices.price(of: parameters).map { prices.unit == .credits ? $0 * UpstreamPrices.microdollarsPerCredit : $0 }
     }
 }
 

@@ -24,8 +24,8 @@ package protocol KeyStore: Sendable {
     func rotateKey(
         _ id: KeyID, overlapEnds: Instant, now: Instant
     ) async throws(StoreError) -> (key: APIKey, token: String)
-    /// Notes which keys were used, roughly when; called now and then, never per request.
-    func recordKeyUse(_ uses: [KeyID: Instant]) async throws(StoreError)
+    /// Writes down which keys were used since the last time, roughly when; called now and then, never per request.
+    func recordKeyUse() async throws(StoreError)
 }
 
 package enum Authentication: Hashable, Sendable {

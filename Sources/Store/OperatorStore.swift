@@ -37,12 +37,10 @@ package struct ProviderState: Hashable, Sendable {
     package let provider: ProviderID
     /// nil: as the config says.
     package var enabled: Bool?
-    package var note: String?
 
-    package init(provider: ProviderID, enabled: Bool?, note: String?) {
+    package init(provider: ProviderID, enabled: Bool?) {
         self.provider = provider
         self.enabled = enabled
-        self.note = note
     }
 }
 

@@ -58,9 +58,6 @@ package protocol TaskStore: Sendable {
         _ handle: UpstreamHandle, at provider: ProviderID, butNotBy attempt: AttemptID
     ) async throws(StoreError) -> Bool
 
-    /// The earliest moment at which anything is due, so that loops can sleep until then.
-    func nextDue() async throws(StoreError) -> Instant?
-
     /// Keeps what came after the end (JSON text or a note) beside the attempt, for the operator.
     func keepLate(_ evidence: Evidence, attempt: AttemptID, now: Instant) async throws(StoreError)
 

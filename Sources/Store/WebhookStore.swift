@@ -13,15 +13,13 @@ package protocol WebhookStore: WebhookOutbox {
     func endpoint(_ id: EndpointID, account: AccountID) async throws(StoreError) -> WebhookEndpoint?
     func updateEndpoint(_ endpoint: WebhookEndpoint) async throws(StoreError)
     /// Its pending deliveries go with it.
-    func deleteEndpoint(_ id: EndpointID, account: AccountID) async throws(StoreError)
+    func deleteEndpoint(_ id: EndpointID, account: AccountID, now: Instant) async throws(StoreError)
 
     /// `secret` signs first from now on; the ones before it go on signing until `overlapEnds`, at most ten of them.
     @discardableResult
     func rotateSecret(
         _ id: EndpointID, to secret: WebhookSecret, overlapEnds: Instant, now: Instant, answer: KeptAnswer?
     ) async throws(StoreError) -> Replay?
-    /// All that sign now, newest first: for an endpoint, or the account's default for one-off addresses.
-    func secrets(of endpoint: EndpointID, now: Instant) async throws(StoreError) -> [WebhookSecret]
     func enableEndpoint(_ id: EndpointID, account: AccountID, now: Instant) async throws(StoreError)
 
     /// An event for one endpoint only (a ping), with its delivery.

@@ -5,14 +5,16 @@ import Synchronization
 /// a look that does not is worth no commit. After a restart the rows are enough; whoever is looked at too early then is
 /// only asked once more.
 package final class Agenda: Sendable {
-    fileprivate struct Entry {
+    fileprivate struct Entry: Comparable {
         let moment: Instant
         let key: SlotKey
+
+        static func < (left: Self, right: Self) -> Bool { left.moment < right.moment }
     }
 
     fileprivate struct State {
-        /// A binary heap, earliest first. Entries that `moments` no longer says are passed over when they come up.
-        var heap: [Entry] = []
+        /// Entries that `moments` no longer says are passed over when they come up.
+        var heap = Heap<Entry>()
         var moments: [SlotKey: Instant] = [:]
     }
 
@@ -25,7 +27,7 @@ package final class Agenda: Sendable {
         state.withLock { state in
             guard state.moments[key] != moment else { return }
             state.moments[key] = moment
-            state.push(Entry(moment: moment, key: key))
+            state.heap.insert(Entry(moment: moment, key: key))
             state.shrink()
         }
     }
@@ -41,7 +43,7 @@ package final class Agenda: Sendable {
         state.withLock { state in
             var keys: [SlotKey] = []
             while keys.count < limit, let first = state.heap.first, first.moment <= now {
-                state.pop()
+                state.heap.removeFirst()
                 guard state.moments[first.key] == first.moment else { continue }
                 state.moments[first.key] = nil
                 keys.append(first.key)
@@ -55,7 +57,7 @@ package final class Agenda: Sendable {
     package func next(grain: Duration) -> Instant? {
         let grain = max(1, grain.wholeMilliseconds)
         return state.withLock { state in
-            while let first = state.heap.first, state.moments[first.key] != first.moment { state.pop() }
+            while let first = state.heap.first, state.moments[first.key] != first.moment { state.heap.removeFirst() }
             return state.heap.first.map {
                 Instant(milliseconds: ($0.moment.milliseconds + grain - 1) / grain * grain)
             }
@@ -64,36 +66,11 @@ package final class Agenda: Sendable {
 }
 
 extension Agenda.State {
-    fileprivate mutating func push(_ entry: Agenda.Entry) {
-        heap.append(entry)
-        var index = heap.count - 1
-        while index > 0, heap[index].moment < heap[(index - 1) / 2].moment {
-            heap.swapAt(index, (index - 1) / 2)
-            index = (index - 1) / 2
-        }
-    }
-
-    fileprivate mutating func pop() {
-        guard let last = heap.popLast(), !heap.isEmpty else { return }
-        heap[0] = last
-        var index = 0
-        while true {
-            var least = index
-            for child in [2 * index + 1, 2 * index + 2]
-            where child < heap.count && heap[child].moment < heap[least].moment {
-                least = child
-            }
-            if least == index { return }
-            heap.swapAt(index, least)
-            index = least
-        }
-    }
-
     /// Entries that were overtaken do not pile up: there are never many more than jobs.
     fileprivate mutating func shrink() {
         guard heap.count > 64, heap.count > 4 * moments.count else { return }
-        let current = heap.filter { moments[$0.key] == $0.moment }
-        heap = []
-        for entry in current { push(entry) }
+        let current = heap.items.filter { moments[$0.key] == $0.moment }
+        heap = Heap()
+        for entry in current { heap.insert(entry) }
     }
 }

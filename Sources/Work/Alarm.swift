@@ -6,7 +6,7 @@ import Synchronization
 /// nothing.
 package final class Alarm: Sendable {
     private struct State {
-        var moments = Heap()
+        var moments = Moments()
         /// When the one asleep wants to be up at the latest. Not a moment like the others: each sleep has its own, and
         /// were they kept, every waking would leave another behind it.
         var latest: Instant?
@@ -93,39 +93,22 @@ package final class Alarm: Sendable {
     }
 }
 
-/// A binary heap of moments, earliest first. Moments within the same two milliseconds count once, which bounds
-/// it: ten thousand jobs polled every ten seconds are at most five thousand moments.
-private struct Heap {
-    private var items: [Int64] = []
+/// Moments, earliest first. Those within the same two milliseconds count once, which bounds them: ten thousand jobs
+/// polled every ten seconds are at most five thousand moments.
+private struct Moments {
+    private var heap = Heap<Int64>()
     private var known: Set<Int64> = []
 
-    var first: Instant? { items.first.map { Instant(milliseconds: $0) } }
+    var first: Instant? { heap.first.map { Instant(milliseconds: $0) } }
 
     mutating func insert(_ moment: Instant) {
         let item = (moment.milliseconds + 1) & ~1
-        guard known.insert(item).inserted else { return }
-        items.append(item)
-        var index = items.count - 1
-        while index > 0, items[index] < items[(index - 1) / 2] {
-            items.swapAt(index, (index - 1) / 2)
-            index = (index - 1) / 2
-        }
+        if known.insert(item).inserted { heap.insert(item) }
     }
 
     mutating func removeFirst() {
-        guard let first = items.first, let last = items.popLast() else { return }
+        guard let first = heap.first else { return }
         known.remove(first)
-        guard !items.isEmpty else { return }
-        items[0] = last
-        var index = 0
-        while true {
-            var least = index
-            for child in [2 * index + 1, 2 * index + 2] where child < items.count && items[child] < items[least] {
-                least = child
-            }
-            if least == index { return }
-            items.swapAt(index, least)
-            index = least
-        }
+        heap.removeFirst()
     }
 }

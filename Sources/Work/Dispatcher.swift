@@ -76,8 +76,9 @@ package final class Dispatcher: Duty {
         let kind = RequestKind(task.request.parameters)
         let route = await shop.route(due, at: now)
         let identity = DueSlotIdentity(key: due.key, account: task.account)
-        for provider in route.choices where shop.board.reserve(provider, for: identity, kind: kind, at: now) {
-            guard let desk = shop.desk(provider) else { continue }
+        for provider in route.choices {
+            guard let desk = shop.desk(provider), shop.board.reserve(provider, for: identity, kind: kind, at: now)
+            else { continue }
             return Errand(due.key) { [shop] in await Submission(shop, due, desk).run() }
         }
         if route.isHopeless {

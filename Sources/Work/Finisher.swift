@@ -232,9 +232,11 @@ package struct Finisher: Duty {
             shop.tally.finished(after: now - (due.slot.checkedAt ?? now), bytes: home.model.byteCount)
             return .finished
         case .stale:
-            await shop.keepLate(
-                nil, Evidence(fault: "late_result", message: "a model arrived after the task had ended"),
-                attempt: due.slot.attempt!.id, task: due.task.id)
+            if let attempt = due.slot.attempt {
+                await shop.keepLate(
+                    nil, Evidence(fault: "late_result", message: "a model arrived after the task had ended"),
+                    attempt: attempt.id, task: due.task.id)
+            }
             return .stale
         case .failed: return .postponed
         }

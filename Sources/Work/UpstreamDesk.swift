@@ -72,7 +72,7 @@ package struct UpstreamDesk: Desk {
     }
 
     package func cost(of request: GenerationRequest) -> Int64? {
-        options.cost ?? provider.cost(of: request.parameters, settings)
+        options.cost ?? provider.cost(of: request.parameters)
     }
 
     package func typical(_ kind: RequestKind) -> Duration {

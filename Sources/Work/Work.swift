@@ -132,13 +132,6 @@ package final class Work: Sendable {
         dispatcher.alarm.ring()
     }
 
-    /// An operator takes a provider out, or puts it back. What runs there is followed to its end.
-    package func setEnabled(_ enabled: Bool?, provider: ProviderID, note: String?) async throws(StoreError) {
-        try await shop.store.setProviderState(
-            ProviderState(provider: provider, enabled: enabled, note: note), now: shop.clock.now())
-        changed(provider, isEnabled: enabled)
-    }
-
     package enum CallbackAnswer: Hashable, Sendable {
         case taken
         /// No such attempt, or not that provider's.

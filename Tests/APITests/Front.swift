@@ -31,7 +31,7 @@ struct Front: Sendable {
         let files = try LocalFiles(directory: directory + "/files", quota: 64 << 20)
         var around = Rig.surroundings(files: files, now: { clock.now })
         adapt(&around)
-        let status = StatusBody(links: SignedLinks(publicURL: "http://gateway.test", sign: around.sign))
+        let status = StatusBody(links: SignedLinks(publicURL: "http://gateway.test", sign: Rig.sign))
         let store = try SQLiteStore.open(directory: directory + "/data", rendering: status.rendering)
         let api = API(store: store, around: around, status: status, settings: settings)
         let account = try await store.createAccount(named: "acme", limits: .init(), now: clock.now)

@@ -18,12 +18,13 @@ enum Rig {
         return path
     }
 
+    @Sendable static func sign(_ bytes: [UInt8]) -> [UInt8] { digest(Array("a key of the tests".utf8) + bytes) }
+
     static func surroundings(
         files: (any Files)? = nil, now: @escaping @Sendable () -> Instant = { start }
     ) -> Surroundings {
         var around = Surroundings(
-            now: now, digest: digest, sign: { digest(Array("a key of the tests".utf8) + $0) },
-            files: files ?? NoFiles(), inspect: inspect,
+            now: now, digest: digest, files: files ?? NoFiles(), inspect: inspect,
             objection: { $0.contains("169.254.") ? "leads to an address that is not allowed." : nil })
         around.providers = {
             [ProviderView(id: .sandbox, name: "Sandbox", isEnabled: true, typicalDuration: .seconds(20))]

@@ -48,7 +48,10 @@ import Testing
         #expect(Instant(rfc3339: "2025-10-09 08:53:20z")?.milliseconds == 1_760_000_000_000)
     }
 
-    @Test(arguments: ["", "2025-10-09", "2025-13-09T00:00:00Z", "2025-10-09T24:00:00Z", "2025-10-09T00:00:00", "x"])
+    @Test(arguments: [
+        "", "2025-10-09", "2025-13-09T00:00:00Z", "2025-10-09T24:00:00Z", "2025-10-09T00:00:00", "x",
+        "2025-02-29T00:00:00Z", "2025-04-31T00:00:00Z",
+    ])
     func `refuses what is no moment`(text: String) {
         #expect(Instant(rfc3339: text) == nil)
     }

@@ -220,6 +220,16 @@ struct ConfigurationTests {
         #expect(SettingHelp.find("no.such").isEmpty)
     }
 
+    @Test func `the defaults give each provider what its table says it bears`() throws {
+        let standard = try load().providers
+        for provider in Provider.all {
+            let own = try #require(standard[provider.id])
+            #expect(own.concurrency == provider.limits.concurrency, "\(provider.id)")
+            #expect(own.requestsPerMinute == provider.limits.requestsPerMinute, "\(provider.id)")
+            if provider.id != .sandbox { #expect(own.baseURL == provider.baseURL) }
+        }
+    }
+
     @Test(
         arguments: [
             ("limit", ["limits", "listen"], "limits"), ("bdoy", ["body"], "body"), ("zebra", ["body"], nil),

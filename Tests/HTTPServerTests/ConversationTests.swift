@@ -17,7 +17,7 @@ import Testing
 
     @Test func `asks for a body only when it is wanted`() async throws {
         var handler = TestHandler.echo
-        handler.admitting = { $0.path == "/no" ? .text("no", status: .unauthorized) : nil }
+        handler.admitting = { $0.path == "/no" ? .text("no", status: 401) : nil }
         try await withServer(handler, { $0.limits.bodyBytes = 1000 }) { _, port in
             let head = { (path: String, length: Int) in
                 "POST \(path) HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: \(length)\r\n\r\n"
@@ -57,7 +57,7 @@ import Testing
 
     @Test func `lets an early refusal be read while the client still sends`() async throws {
         var handler = TestHandler.echo
-        handler.admitting = { _ in .text("no", status: .unauthorized) }
+        handler.admitting = { _ in .text("no", status: 401) }
         try await withServer(handler) { _, port in
             let client = try RawClient(port: port)
             client.send("POST /no HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\n\r\n")

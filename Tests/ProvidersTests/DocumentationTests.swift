@@ -10,7 +10,7 @@ import Testing
 
     @Test func `the documented tables are the code's`() throws {
         var text = try String(contentsOf: Self.file, encoding: .utf8)
-        for (name, table) in [("facts", ProviderTable.facts()), ("parameters", ProviderTable.parameters())] {
+        for (name, table) in [("facts", PrintedTables.facts()), ("parameters", PrintedTables.parameters())] {
             let begin = try #require(text.range(of: "<!-- \(name): printed from code -->\n"))
             let end = try #require(text.range(of: "\n<!-- end of \(name) -->", range: begin.upperBound..<text.endIndex))
             if Fixture.isRecording {

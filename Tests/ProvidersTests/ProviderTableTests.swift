@@ -41,7 +41,7 @@ import Testing
         for resolution in [512, 1024, 1536] as [Int64] {
             for textures in [true, false] {
                 let parameters = Parameters([.resolution: .integer(resolution), .textures: .flag(textures)])
-                #expect(provider.cost(of: parameters, provider.testSettings) != nil)
+                #expect(provider.cost(of: parameters) != nil)
                 #expect(provider.durations.typical(parameters) > .zero)
             }
         }
@@ -50,7 +50,7 @@ import Testing
     @Test func `prices are the published ones`() throws {
         func cost(_ id: ProviderID, _ given: [Parameter: ParameterValue]) throws -> Int64? {
             let provider = try #require(Provider[id])
-            return provider.cost(of: Parameters(given), provider.testSettings)
+            return provider.cost(of: Parameters(given))
         }
         #expect(try cost("pixazo", [:]) == 350_000)
         #expect(try cost("empiriolabs", [.resolution: .integer(512)]) == 25_000)

@@ -44,7 +44,6 @@ import Testing
             _ = try await shop.store.apply(
                 .deferred(until: later), to: .init(task: task.id, slot: 0, attempt: nil), at: Shop.start)
             #expect(try await shop.store.queued(limit: 9, now: Shop.start + .seconds(29)).isEmpty)
-            #expect(try await shop.store.nextDue() == later)
             #expect(try await shop.store.queued(limit: 9, now: later).count == 1)
         }
     }

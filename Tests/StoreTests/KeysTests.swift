@@ -77,8 +77,10 @@ import Testing
 
     @Test func `keys are known again after a restart, and their use is remembered`() async throws {
         try await Shop.with { shop in
-            try await shop.store.recordKeyUse([shop.key: Shop.start + .seconds(9)])
-            try await shop.store.recordKeyUse([shop.key: Shop.start + .seconds(3)])
+            _ = authenticate(shop.token, shop.store, at: Shop.start + .seconds(9))
+            try await shop.store.recordKeyUse()
+            _ = authenticate(shop.token, shop.store, at: Shop.start + .seconds(3))
+            try await shop.store.recordKeyUse()
             await shop.store.close()
         } then: { shop in
             let again = try await shop.reopened()
@@ -98,7 +100,7 @@ import Testing
                 kinds: [],
                 headers: [:], requestsPerSecond: nil, concurrency: nil, createdAt: Shop.start)
             try await shop.store.createEndpoint(endpoint, secret: secret)
-            #expect(try await shop.store.secrets(of: endpoint.id, now: Shop.start) == [secret])
+            #expect(try await shop.secrets(of: endpoint.id, now: Shop.start) == [secret])
             for name in ["gateway.db", "gateway.db-wal"] {
                 let text = SourceText.read(shop.directory + "/" + name)
                 #expect(!text.contains(shop.token))

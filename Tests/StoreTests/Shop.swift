@@ -139,3 +139,12 @@ struct Unexpected: Error {
     let what: String
     init(_ what: Any) { self.what = "\(what)" }
 }
+
+extension Shop {
+    /// All that sign for an endpoint, newest first.
+    func secrets(of endpoint: EndpointID, now: Instant) async throws -> [WebhookSecret] {
+        try await store.readers.read { [account, vault = store.vault] database in
+            try database.secrets(of: account, endpoint: endpoint, now: now, vault)
+        }
+    }
+}

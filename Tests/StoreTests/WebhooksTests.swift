@@ -125,11 +125,11 @@ import Testing
                     endpoint.id, to: WebhookSecret(scheme: .hmac, bytes: [number], createdAt: Shop.start),
                     overlapEnds: Shop.start + .seconds(Int(number)), now: Shop.start)
             }
-            let now = try await shop.store.secrets(of: endpoint.id, now: Shop.start)
+            let now = try await shop.secrets(of: endpoint.id, now: Shop.start)
             #expect(now.map(\.bytes) == (14...24).reversed().map { [UInt8($0)] })
             #expect(now.first?.endsAt == nil)
             #expect(
-                try await shop.store.secrets(of: endpoint.id, now: Shop.start + .seconds(60)).map(\.bytes) == [[24]])
+                try await shop.secrets(of: endpoint.id, now: Shop.start + .seconds(60)).map(\.bytes) == [[24]])
             let first = try await shop.store.defaultSecret(of: shop.account) {
                 WebhookSecret(scheme: .hmac, bytes: [9], createdAt: Shop.start)
             }
@@ -147,12 +147,12 @@ import Testing
             try await shop.finish(try await shop.submit(shop.task()).id)
             #expect(try await shop.store.endpoint(mine.id, account: other.id) == nil)
             await #expect(throws: StoreError.notFound) {
-                try await shop.store.deleteEndpoint(mine.id, account: other.id)
+                try await shop.store.deleteEndpoint(mine.id, account: other.id, now: Shop.start)
             }
             mine.url = "https://example.com/moved"
             try await shop.store.updateEndpoint(mine)
             #expect(try await due(shop, .endpoint(mine.id)).map(\.delivery.url) == [mine.url, mine.url])
-            try await shop.store.deleteEndpoint(mine.id, account: shop.account)
+            try await shop.store.deleteEndpoint(mine.id, account: shop.account, now: Shop.start)
             #expect(try await shop.store.endpoints(of: shop.account).isEmpty)
             #expect(try await shop.store.webhookBacklog().pending == 0)
             #expect(try await lanes(shop).isEmpty)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from gateway import ROOT, Gateway
+from gateway import ROOT, Gateway, data_uri
 
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "12")
 
@@ -57,3 +57,42 @@ def test_schemathesis_finds_nothing(gateway, scope, tmp_path):
     run = subprocess.run(command, cwd=ROOT / "Tests/blackbox", env=environment, capture_output=True, text=True)
     assert run.returncode == 0, (run.stdout + run.stderr)[-12000:]
     assert gateway.admin("GET", "/admin/v1/ledger/verify")["ok"]
+
+
+def unnamed(value, schema: dict, components: dict, place: str = "") -> list[str]:
+    """Members of an answer that the document does not name, wherever it names any."""
+    while "$ref" in schema:
+        schema = components[schema["$ref"].rsplit("/", 1)[1]]
+    if isinstance(value, list):
+        return [found for item in value for found in unnamed(item, schema.get("items", {}), components, place + "[]")]
+    if not isinstance(value, dict) or "properties" not in schema:
+        return []
+    found = [f"{place}.{name}" for name in value if name not in schema["properties"]]
+    for name, inner in value.items():
+        found += unnamed(inner, schema["properties"].get(name, {}), components, f"{place}.{name}")
+    return found
+
+
+def test_the_document_names_all_that_is_answered():
+    with Gateway() as g:
+        components = g.get("/openapi.json").json()["components"]["schemas"]
+        quoted = g.post(
+            "/v1/3d-models/trellis2/quote/", json={"image_url": "https://example.com/a.png", "provider": ["fal", "sandbox"]}
+        ).json()
+        assert any(provider["obstacles"] for provider in quoted["providers"])
+        task = g.submit({"image": data_uri(), "include_cost": True, "number_results": 2, "generate_thumbnail": True})
+        finished = g.finished(task)
+        capped = g.admin("POST", "/admin/v1/accounts/tests/keys", {"spend_cap": 1})["key"]
+        refused = g.post("/v1/3d-models/trellis2/generate/", json={"image": data_uri()}, key=capped)
+        assert refused.status_code == 402
+        answers = {
+            "Quote": quoted, "TaskStatus": finished, "Error": refused.json(),
+            "Receipt": g.get(f"/v1/generation-request/{task}/receipt/").json(),
+            "TaskPage": g.get("/v1/generation-requests/").json(), "Wallet": g.get("/v1/wallet/").json(),
+            "PostingPage": g.get("/v1/wallet/ledger/").json(), "Account": g.get("/v1/account/").json(),
+            "ProviderList": g.get("/v1/providers/").json(), "StudioWallet": g.get("/account/user/wallet/").json(),
+            "Health": g.get("/healthz").json(), "AdminAccount": g.admin("GET", "/admin/v1/accounts/tests"),
+            "LedgerReport": g.admin("GET", "/admin/v1/ledger/verify"),
+        }
+        for name, answer in answers.items():
+            assert not unnamed(answer, components[name], components), name

@@ -301,3 +301,13 @@ def test_a_task_that_may_have_been_bought_is_found_and_decided(house):
         house.get(f"/v1/generation-request/{task}/status/?wait=1")
     again = house.cli("tasks", "resolve", task, "--action", "later", check=False)
     assert again.returncode == 1 and "resubmit" in again.stderr and "fail" in again.stderr
+
+
+def test_a_list_of_keys_says_which_were_used():
+    with Gateway() as g:
+        spare = g.admin("POST", "/admin/v1/accounts/tests/keys", {"label": "spare"})["id"]
+        assert g.get("/v1/wallet/").status_code == 200
+        g.restart()
+        used = {k["id"]: k["last_used_at"] for k in g.admin("GET", "/admin/v1/accounts/tests/keys")["items"]}
+        assert used.pop(spare) is None
+        assert used and all(used.values())

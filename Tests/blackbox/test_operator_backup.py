@@ -35,7 +35,7 @@ def drill(g: Gateway, *words: str) -> subprocess.CompletedProcess:
     )  # fmt: skip
 
 
-def test_54_the_drill_of_the_docs_passes_while_load_is_on():
+def test_fault_54_the_drill_of_the_docs_passes_while_load_is_on():
     # The drill has nothing of the service's environment, such as this provider's key.
     limits = {"requests_per_minute": 1_000_000, "concurrent_tasks": 100_000}
     providers = {"fal": {"enabled": True}, "sandbox": {"enabled": True}}
@@ -157,7 +157,7 @@ def test_a_foreign_master_key_is_kept_when_another_is_restored():
         assert g.get("/v1/webhook-secret/").json() == secret
 
 
-def test_55_an_old_backup_buys_nothing_until_it_is_released():
+def test_fault_55_an_old_backup_buys_nothing_until_it_is_released():
     # Once open, the breaker stays so for longer than the test lasts: what waits then is queued, and not on its way.
     config = {"routing": {"breaker": {"failures_in_a_row": 3, "pause": 86400, "longest_pause": 86400}}}
     with Simulator() as sim, work_gateway({"fal": sim}, config) as g:

@@ -36,7 +36,7 @@ def tasks(gateway) -> list:
 # 51 out of file descriptors
 
 
-def test_51_out_of_file_descriptors_sheds_load_and_recovers():
+def test_fault_51_out_of_file_descriptors_sheds_load_and_recovers():
     with Gateway(wrapper=("prlimit", "--nofile=64:64")) as g:
         task = g.submit()
         path = f"/v1/generation-request/{task}/status/"
@@ -74,7 +74,7 @@ def test_51_out_of_file_descriptors_sheds_load_and_recovers():
 # 65 SIGTERM under concurrent submits
 
 
-def test_65_sigterm_under_200_concurrent_submits_keeps_what_was_acknowledged():
+def test_fault_65_sigterm_under_200_concurrent_submits_keeps_what_was_acknowledged():
     with Gateway(config={"limits": {"requests_per_minute": 1_000_000, "concurrent_tasks": 100_000}}) as g:
         acknowledged: list[str] = []
         faults: list[str] = []
@@ -158,7 +158,7 @@ SMUGGLED = [
 
 
 @pytest.mark.parametrize("rest", SMUGGLED, ids=range(len(SMUGGLED)))
-def test_75_a_smuggled_submit_is_never_processed(calm, rest):
+def test_fault_75_a_smuggled_submit_is_never_processed(calm, rest):
     before = spent(calm)
     hidden = request("POST", GENERATE, calm.key, SUBMIT).decode("latin-1")
     with Client(calm.port) as client:
@@ -185,7 +185,7 @@ def p99(port: int, path: str, key: str, count: int = 2000) -> float:
     return statistics.quantiles(took, n=100)[98]
 
 
-def test_76_a_thousand_slow_sockets_leave_a_healthy_client_alone(calm):
+def test_fault_76_a_thousand_slow_sockets_leave_a_healthy_client_alone(calm):
     path = f"/v1/generation-request/{calm.submit()}/status/"
     alone = statistics.median(p99(calm.port, path, calm.key) for _ in range(3))
     slow = []
@@ -222,7 +222,7 @@ def test_76_a_thousand_slow_sockets_leave_a_healthy_client_alone(calm):
         client.close()
 
 
-def test_76_slow_heads_and_bodies_are_answered_408_in_their_time(calm):
+def test_fault_76_slow_heads_and_bodies_are_answered_408_in_their_time(calm):
     with Client(calm.port) as slow_head, Client(calm.port) as slow_body:
         slow_head.send("GET / HTTP/1.1\r\nHost: x\r\n")
         slow_body.send(head("POST", GENERATE, calm.key, "Content-Length: 1000") + "{")
@@ -234,7 +234,7 @@ def test_76_slow_heads_and_bodies_are_answered_408_in_their_time(calm):
         assert 5 < time.monotonic() - start < 40
 
 
-def test_76_huge_heads_and_bodies_and_deep_json_are_refused_in_bounded_memory(calm):
+def test_fault_76_huge_heads_and_bodies_and_deep_json_are_refused_in_bounded_memory(calm):
     assert calm.status(calm.submit())
     before = calm.memory_bytes()
     cases = [
@@ -258,7 +258,7 @@ def test_76_huge_heads_and_bodies_and_deep_json_are_refused_in_bounded_memory(ca
     assert calm.memory_bytes() - before < 48 << 20
 
 
-def test_76_chunked_bodies_without_an_end_stop_at_the_limit(calm):
+def test_fault_76_chunked_bodies_without_an_end_stop_at_the_limit(calm):
     before = calm.memory_bytes()
     start = head("POST", GENERATE, calm.key, "Content-Type: application/json", "Transfer-Encoding: chunked")
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
@@ -282,7 +282,7 @@ def test_76_chunked_bodies_without_an_end_stop_at_the_limit(calm):
 # 77 the client vanishes in mid-upload
 
 
-def test_77_a_client_that_vanishes_in_mid_upload_leaves_no_task_and_no_debit(calm):
+def test_fault_77_a_client_that_vanishes_in_mid_upload_leaves_no_task_and_no_debit(calm):
     before, known = spent(calm), len(tasks(calm))
     chunked = head("POST", GENERATE, calm.key, "Content-Type: application/json", "Transfer-Encoding: chunked").encode()
     chunked += b"%x\r\n" % len(SUBMIT) + SUBMIT + b"\r\n0\r\n\r\n"
@@ -305,7 +305,7 @@ def test_77_a_client_that_vanishes_in_mid_upload_leaves_no_task_and_no_debit(cal
 # 78 pipelined requests, one fails
 
 
-def test_78_pipelined_requests_are_answered_in_order_when_some_fail(calm):
+def test_fault_78_pipelined_requests_are_answered_in_order_when_some_fail(calm):
     task = calm.submit()
     status = f"/v1/generation-request/{task}/status/"
     other = "01890000-0000-7000-8000-000000000000"
@@ -337,7 +337,7 @@ def test_78_pipelined_requests_are_answered_in_order_when_some_fail(calm):
             assert answer.status in allowed, (message[:80], answer)
 
 
-def test_78_a_broken_request_ends_the_pipeline_after_the_answers_before_it(calm):
+def test_fault_78_a_broken_request_ends_the_pipeline_after_the_answers_before_it(calm):
     status = f"/v1/generation-request/{calm.submit()}/status/"
     before = spent(calm)
     good = request("GET", status, calm.key)

@@ -39,7 +39,7 @@ struct StatusHandler: HTTPHandler {
             return .text("not found\n", status: .notFound)
         }
         guard let key = request.headers["Authorization"], keys[key] != nil else {
-            return .text("who are you\n", status: .unauthorized)
+            return .text("who are you\n", status: 401)
         }
         guard let task = tasks[id] else { return .text("no such task\n", status: .notFound) }
         var json = JSONWriter(reserving: 384)

@@ -9,7 +9,7 @@ struct ClaimsBench {
 
     func run() async throws {
         print("microseconds a look for work, 32 queued and 32 running; medians")
-        print("  finished tasks     queued        due   overdue    nextDue   a submit    open, ms")
+        print("  finished tasks     queued        due   overdue   a submit    open, ms")
         for size in arguments.sizes {
             let shop = try await Workshop(in: arguments.directory)
             try await fill(shop, finished: size)
@@ -19,14 +19,13 @@ struct ClaimsBench {
             let queued = try await time { _ = try await store.queued(limit: 32, now: now) }
             let due = try await time { _ = try await store.due([.running, .unknown, .fetching], limit: 32, now: now) }
             let overdue = try await time { _ = try await store.overdue(limit: 32, now: now) }
-            let next = try await time { _ = try await store.nextDue() }
             let submit = try await time { _ = try await store.submit(shop.submission(shop.task())) }
             let start = Workshop.seconds
             let again = try await shop.reopened()
             let open = (Workshop.seconds - start) * 1000
             print(
                 "  \(Series.text(Double(size), width: 14))", Series.text(queued), " ", Series.text(due),
-                Series.text(overdue), " ", Series.text(next), " ", Series.text(submit), "  ", Series.text(open, 1))
+                Series.text(overdue), " ", Series.text(submit), "  ", Series.text(open, 1))
             await again.close()
         }
     }

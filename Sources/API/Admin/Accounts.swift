@@ -161,7 +161,7 @@ extension Fields {
             fault(
                 FieldFault(
                     shown, "\(shown) is not a field here.",
-                    suggestion: NearestName.to(name, among: known).map { "Did you mean \($0)?" }))
+                    suggestion: Spelling.nearest(to: name, of: known).map { "Did you mean \($0)?" }))
         }
     }
 

@@ -53,7 +53,7 @@ extension API {
         // Enabling what the configuration has enabled only takes back an operator's word: a later change of the
         // configuration counts again.
         let override = isEnabled && around.acts.isConfigured(provider) ? nil : isEnabled
-        let state = ProviderState(provider: provider, enabled: override, note: nil)
+        let state = ProviderState(provider: provider, enabled: override)
         try await ask { () async throws(StoreError) in try await store.setProviderState(state, now: call.now) }
         around.acts.providerChanged(provider, override)
         let act = isEnabled ? "enable" : "disable"

@@ -100,7 +100,7 @@ struct OpenAPI {
     }
 
     private static func bodyIsOptional(_ operation: Operation) -> Bool {
-        operation.request == "NewKey" || operation.request == "Rotation"
+        ["NewKey", "Rotation", "SecretRotation"].contains(operation.request)
     }
 
     private func write(_ item: Operation.Item, in place: String, to json: inout JSONWriter) {

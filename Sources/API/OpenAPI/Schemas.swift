@@ -107,7 +107,8 @@ enum Schemas {
                 "Receipt",
                 """
                 {"type":"object","required":["task_id","asked","seeds","adjustments","attempts","answered","charged"],
-                "properties":{"task_id":{"type":"string","format":"uuid"},"asked":{"type":"object"},
+                "properties":{"task_id":{"type":"string","format":"uuid"},"request_id":{"type":"string"},
+                "trace_id":{"type":"string"},"asked":{"type":"object"},
                 "seeds":{"type":"array","items":{"type":"integer"}},
                 "adjustments":{"type":"array","items":{"$ref":"#/components/schemas/Adjustment"}},
                 "attempts":{"type":"array","items":{"type":"object","required":["slot","number","provider","began_at"]}},
@@ -144,9 +145,10 @@ enum Schemas {
                 "properties":{"credits":{"type":"integer"},"credits_per_result":{"type":"integer"},
                 "number_results":{"type":"integer"},"balance":{"type":["integer","null"]},
                 "affordable":{"type":["boolean","null"]},"providers":{"type":"array","items":{"type":"object",
-                "required":["provider","fits","available"],"properties":{"provider":{"type":"string"},
-                "fits":{"type":"boolean"},"available":{"type":"boolean"},"param":{"type":["string","null"]},
-                "reason":{"type":["string","null"]},"typical_seconds":{"type":["integer","null"]},
+                "required":["provider","fits","available","obstacles"],"properties":{"provider":{"type":"string"},
+                "fits":{"type":"boolean"},"available":{"type":"boolean"},"obstacles":{"type":"array","items":{"type":"object",
+                "required":["param","message","temporary"],"properties":{"param":{"type":["string","null"]},
+                "message":{"type":"string"},"temporary":{"type":"boolean"}}}},"typical_seconds":{"type":["integer","null"]},
                 "adjustments":{"type":"array","items":{"$ref":"#/components/schemas/Adjustment"}}}}},
                 "adjustments":{"type":"array","items":{"$ref":"#/components/schemas/Adjustment"}}}}
                 """
@@ -212,7 +214,7 @@ enum Schemas {
                 "details":{"type":"array","items":{"type":"object","required":["param","message"],"properties":{
                 "param":{"type":"string"},"message":{"type":"string"},"value":{},"allowed":{},
                 "suggestion":{"type":"string"},"provider":{"type":"string"}}}},
-                "suggestion":{"type":"string"},"required":{"type":"integer"},"balance":{"type":"integer"},
+                "suggestion":{"type":"string"},"required":{"type":"integer"},"balance":{"type":"integer"},"cap":{"type":"integer"},"spent":{"type":"integer"},
                 "request_id":{"type":"string"}}},
                 "error_code":{"type":"string"},"detail":{"type":"string"}}}
                 """

@@ -17,7 +17,7 @@ struct Desks {
             options.isEnabled = configuration.isEnabled(provider.id)
             options.concurrency = own.concurrency
             options.requestsPerMinute = own.requestsPerMinute
-            options.cost = own.cost.map { Int64(($0 * 1_000_000).rounded()) }
+            options.cost = own.costMicrodollars
             options.clock = clock
             options.signatures = Signatures(
                 sha256: Digests.sha256, verify: { Digests.isSigned($1, by: $2, $0) })

@@ -1,3 +1,4 @@
+import Glibc
 import HTTP
 import HTTPClient
 import Sandbox
@@ -37,11 +38,22 @@ final class HouseWire: Wire {
         let reply = await sandbox.answer(OutgoingRequest(.get, url))
         guard reply.status == .ok else { return .never("status \(reply.status.code)") }
         guard reply.body.count <= limit else { return .never("larger than \(limit) bytes") }
-        guard FileBytes.write(reply.body, to: descriptor) else { return .ours("could not write the file") }
+        guard Self.write(reply.body, to: descriptor) else { return .ours("could not write the file") }
         return .done(bytes: Int64(reply.body.count))
     }
 
     func upload(_ path: String, contentType: String, to url: String, timeout: Duration) async -> Transfer {
         await network.upload(path, contentType: contentType, to: url, timeout: timeout)
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return false }
+            rest = rest.dropFirst(count)
+        }
+        return true
     }
 }

@@ -15,7 +15,7 @@ extension House {
     func surroundings() -> Surroundings {
         let (work, sender, clock, log) = (work, sender, clock, log)
         var around = Surroundings(
-            now: { clock.now() }, digest: Digests.sha256, sign: { [signer] in signer.sign($0) }, files: files,
+            now: { clock.now() }, digest: Digests.sha256, files: files,
             inspect: { bytes in
                 switch PictureLook(bytes) {
                 case .not(let why): .failure(PictureFault(why))
@@ -78,7 +78,7 @@ extension House {
     }
 
     func providerViews() -> [ProviderView] {
-        ProviderViews(standings: work.shop.board.standings(), states: [:], now: clock.now()).all(configuration)
+        ProviderViews(standings: work.shop.board.standings(), now: clock.now()).all(configuration)
     }
 
     func readiness() -> Readiness {

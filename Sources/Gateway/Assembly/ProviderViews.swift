@@ -6,7 +6,6 @@ import Work
 /// The providers as people are shown them: the catalog's tables, and how each stands just now.
 struct ProviderViews {
     let standings: [ProviderID: Standing]
-    let states: [ProviderID: String]
     let now: Instant
 
     /// The kind of request most ask for; its typical duration stands for the provider's.
@@ -24,9 +23,9 @@ struct ProviderViews {
                 typicalDuration: measured ?? provider.durations.typical(resolution: 1024, textures: false),
                 abilities: Self.abilities[provider.id] ?? [], running: standing.inFlight,
                 concurrency: standing.concurrency,
-                costMicrodollars: configuration.providers[provider.id]?.cost.map { Int64($0 * 1_000_000) },
+                costMicrodollars: configuration.providers[provider.id]?.costMicrodollars,
                 lastFault: standing.lastFault, lastFaultAt: standing.lastFaultAt,
-                note: standing.door.obstacle(at: now) == nil ? states[provider.id] : standing.door.reason)
+                note: standing.door.obstacle(at: now) == nil ? nil : standing.door.reason)
         }
     }
 

@@ -24,7 +24,6 @@ extension Configuration {
         settings.limits.waiting = limits.waiting
         settings.limits.waitingPerAccount = limits.waitingPerAccount
         settings.taskDeadline = limits.taskDeadline
-        settings.ttl = assets.ttl
         settings.longestTTL = assets.longestTTL
         settings.idempotency.retention = idempotency.retention
         settings.idempotency.required = idempotency.isRequired

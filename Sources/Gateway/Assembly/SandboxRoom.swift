@@ -30,7 +30,7 @@ final class SandboxRoom: Sendable {
                 duration: duration.inSeconds, clock: { clock.now().milliseconds },
                 // Kept among the other pictures: no row speaks of it, so the sweep takes it when the job is long over.
                 keep: { bytes in try? files.keep(bytes).sha256 },
-                load: { name in FileName(name).flatMap { files.path(of: $0) }.flatMap(Self.contents) }, fetch: fetch))
+                load: { name in FileName(name).flatMap { files.path(of: $0) }.flatMap(readFile) }, fetch: fetch))
     }
 
     func setDuration(_ duration: Duration) { sandbox.withLock { $0.duration = duration.inSeconds } }
@@ -41,6 +41,4 @@ final class SandboxRoom: Sendable {
     }
 
     var upstream: InProcessUpstream { InProcessUpstream { [self] in .answered(await answer($0)) } }
-
-    private static func contents(_ path: String) -> [UInt8]? { FileBytes.read(path) }
 }

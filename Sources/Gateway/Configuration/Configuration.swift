@@ -58,6 +58,8 @@ package struct Configuration: Sendable {
         /// US dollars for one result; nil: only what the provider says.
         package var cost: Double?
         package var weight = 0.0
+
+        var costMicrodollars: Int64? { cost.map { Int64(($0 * 1_000_000).rounded()) } }
     }
 
     package struct Sandbox: Hashable, Sendable {

@@ -1,3 +1,4 @@
+import Domain
 import Providers
 
 /// What a setting may be: how its value is read from a file or from plain text, and what a person is told is allowed.

@@ -24,10 +24,14 @@ struct Housekeeping: Sendable {
     /// A file must be this old to be an orphan: younger ones may belong to a row that is just being written.
     private static let orphanSeconds: Int64 = 3600
 
+    /// How exactly a list of keys says when each was last used.
+    private static let betweenKeyNotes = Duration.seconds(60)
+
     /// Runs until its task is canceled.
     func run() async {
         var sweepAt = clock.now()
         var proveAt = clock.now() + Self.firstProof
+        var noteKeysAt = clock.now()
         while !Task.isCancelled {
             let more = await cleanUp(now: clock.now())
             if clock.now() >= sweepAt {
@@ -37,6 +41,10 @@ struct Housekeeping: Sendable {
             if clock.now() >= proveAt {
                 await prove()
                 proveAt = clock.now() + Self.proofPause
+            }
+            if clock.now() >= noteKeysAt {
+                await noteKeyUse()
+                noteKeysAt = clock.now() + Self.betweenKeyNotes
             }
             try? await Task.sleep(for: more ? .milliseconds(200) : Self.pause)
         }
@@ -75,6 +83,14 @@ struct Housekeeping: Sendable {
             }
         } catch {
             if error != .closed { log(.warning, "could not verify the ledger", ["error": "\(error)"]) }
+        }
+    }
+
+    func noteKeyUse() async {
+        do throws(StoreError) {
+            try await store.recordKeyUse()
+        } catch {
+            if error != .closed { log(.warning, "could not note which keys were used", ["error": "\(error)"]) }
         }
     }
 

@@ -14,8 +14,8 @@ struct KeptFiles {
     init(from source: String, to target: String) throws(FilesError) {
         var (count, bytes, present) = (0, Int64(0), 0)
         try Self.make(target)
-        for folder in Self.names(in: source) where folder.utf8.count == 2 {
-            for name in Self.names(in: "\(source)/\(folder)") where FileName(name) != nil {
+        for folder in LocalFiles.names(in: source) where folder.utf8.count == 2 {
+            for name in LocalFiles.names(in: "\(source)/\(folder)") where FileName(name) != nil {
                 let (from, to) = ("\(source)/\(folder)/\(name)", "\(target)/\(folder)/\(name)")
                 guard let size = Self.size(of: from) else { continue }
                 if Self.size(of: to) == size {
@@ -89,18 +89,5 @@ struct KeptFiles {
         var status = stat()
         guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
         return Int64(status.st_size)
-    }
-
-    private static func names(in directory: String) -> [String] {
-        guard let handle = opendir(directory) else { return [] }
-        defer { closedir(handle) }
-        var names: [String] = []
-        while let entry = readdir(handle) {
-            names.append(
-                withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                })
-        }
-        return names.filter { $0 != "." && $0 != ".." }
     }
 }

@@ -42,8 +42,8 @@ package struct RestoredBackup: Sendable {
     }
 
     private mutating func restoreKey(_ source: String, to target: String, at now: Instant) throws {
-        guard let new = Self.bytes(of: source) else { return }
-        let old = Self.bytes(of: target)
+        guard let new = Self.key(at: source) else { return }
+        let old = Self.key(at: target)
         guard old != new else { return }
         if old != nil {
             let kept = "\(target).before-restore-\(now.milliseconds)"
@@ -55,12 +55,5 @@ package struct RestoredBackup: Sendable {
         _ = try KeptFiles.copy(source, to: target)
     }
 
-    private static func bytes(of path: String) -> [UInt8]? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 256)
-        let count = read(descriptor, &bytes, bytes.count)
-        return count > 0 ? Array(bytes.prefix(count)) : nil
-    }
+    private static func key(at path: String) -> [UInt8]? { readFile(path).flatMap { $0.isEmpty ? nil : $0 } }
 }

@@ -18,7 +18,7 @@ struct Exposition {
     }
 
     mutating func sample(_ value: Double, _ labels: KeyValuePairs<String, String> = [:]) {
-        sample(family, Self.text(value), labels.map { ($0.key, $0.value) })
+        sample(family, value.plain, labels.map { ($0.key, $0.value) })
     }
 
     /// A family of one sample.
@@ -40,11 +40,11 @@ struct Exposition {
         var total: UInt64 = 0
         for (bound, count) in zip(bounds, counts) {
             total += count
-            sample(family + "_bucket", String(total), labels + [("le", Self.text(bound))])
+            sample(family + "_bucket", String(total), labels + [("le", bound.plain)])
         }
         total += counts.count > bounds.count ? counts[bounds.count] : 0
         sample(family + "_bucket", String(total), labels + [("le", "+Inf")])
-        sample(family + "_sum", Self.text(sum), labels)
+        sample(family + "_sum", sum.plain, labels)
         sample(family + "_count", String(total), labels)
     }
 
@@ -57,10 +57,6 @@ struct Exposition {
     }
 
     private mutating func put(_ text: String) { bytes += text.utf8 }
-
-    private static func text(_ value: Double) -> String {
-        value == value.rounded() && value.magnitude < 1e15 ? String(Int64(value)) : String(value)
-    }
 
     private static func escaped(_ text: String, quotes: Bool) -> String {
         let bytes = text.utf8.flatMap { byte -> [UInt8] in

@@ -133,10 +133,6 @@ extension SQLiteStore {
         return try await slots(at: [place]) { _ in true }.first
     }
 
-    package func nextDue() async throws(StoreError) -> Instant? {
-        try await readers.read { database in try database.snapshot { try database.nextDue() } }
-    }
-
     package func queuePosition(of task: GenerationTask) -> Int? { queueOrder.position(of: task) }
 }
 
@@ -250,32 +246,5 @@ extension Database {
             "SELECT due_at, task, slot FROM slots WHERE state = 'fetching' AND due_at <= ? ORDER BY due_at LIMIT ?"
         case .queued, .finished, .failed, .canceled, .expired: nil
         }
-    }
-
-    fileprivate func nextDue() throws -> Instant? {
-        var moments: [Int64] = []
-        func note(_ sql: StaticString, _ bind: (Statement) -> Void = { _ in }) throws {
-            if let moment = try one(sql, bind, { row in row.optional { $0.integer() } }) ?? nil {
-                moments.append(moment)
-            }
-        }
-        try note("SELECT min(due_at) FROM slots WHERE state = 'unknown'")
-        try note("SELECT min(due_at) FROM slots WHERE state = 'running'")
-        try note("SELECT min(due_at) FROM slots WHERE state = 'fetching'")
-        try note("SELECT min(deadline) FROM tasks WHERE finished_at IS NULL")
-        try note(
-            """
-            SELECT min(start_by) FROM tasks
-             WHERE start_by IS NOT NULL AND started_at IS NULL AND finished_at IS NULL
-            """)
-        for rank in [GenerationRequest.Priority.normal.rank, GenerationRequest.Priority.low.rank] {
-            for account in try waitingAccounts(rank: rank, after: nil) {
-                try note("SELECT min(due_at) FROM slots WHERE state = 'queued' AND priority = ? AND account = ?") {
-                    $0.bind(rank)
-                    $0.bind(account)
-                }
-            }
-        }
-        return moments.min().map(Instant.init(milliseconds:))
     }
 }

@@ -9,11 +9,14 @@ final class KeyTable: Sendable {
         let key: APIKey
         let account: Account
         let principal: Principal
+        /// When it first opened something since that was last written down, in milliseconds; 0: it has not.
+        let usedAt: Atomic<Int64>
 
-        init(hash: SHA256.Words, key: APIKey, account: Account) {
+        init(hash: SHA256.Words, key: APIKey, account: Account, usedAt: Int64 = 0) {
             self.hash = hash
             self.key = key
             self.account = account
+            self.usedAt = Atomic(usedAt)
             principal = Principal(
                 account: account.id, key: key.id, scope: key.scope, accountName: account.name, limits: account.limits)
         }
@@ -38,6 +41,8 @@ final class KeyTable: Sendable {
         if entry.key.revokedAt != nil { return .revoked }
         if let end = entry.key.expiresAt, end <= now { return .expired }
         if entry.account.disabledAt != nil { return .disabled }
+        // Written once a look, and only read by every other request.
+        if entry.usedAt.load(ordering: .relaxed) == 0 { entry.usedAt.store(now.milliseconds, ordering: .relaxed) }
         return .known(entry.principal, spendCap: entry.key.spendCap)
     }
 
@@ -45,7 +50,8 @@ final class KeyTable: Sendable {
         table.withLock { table in
             table.accounts[account.id] = account
             for (hash, entry) in table.entries where entry.key.account == account.id {
-                table.entries[hash] = Entry(hash: hash, key: entry.key, account: account)
+                table.entries[hash] = Entry(
+                    hash: hash, key: entry.key, account: account, usedAt: entry.usedAt.load(ordering: .relaxed))
             }
         }
     }
@@ -63,7 +69,20 @@ final class KeyTable: Sendable {
             guard let hash = table.hashes[id], let entry = table.entries[hash] else { return }
             var key = entry.key
             change(&key)
-            table.entries[hash] = Entry(hash: hash, key: key, account: entry.account)
+            table.entries[hash] = Entry(
+                hash: hash, key: key, account: entry.account, usedAt: entry.usedAt.load(ordering: .relaxed))
+        }
+    }
+
+    /// The keys that were used since this was last asked.
+    func takeUses() -> [KeyID: Instant] {
+        table.withLock { table in
+            var uses: [KeyID: Instant] = [:]
+            for entry in table.entries.values {
+                let moment = entry.usedAt.exchange(0, ordering: .relaxed)
+                if moment > 0 { uses[entry.key.id] = Instant(milliseconds: moment) }
+            }
+            return uses
         }
     }
 

@@ -71,7 +71,9 @@ extension SQLiteStore {
         }
     }
 
-    package func recordKeyUse(_ uses: [KeyID: Instant]) async throws(StoreError) {
+    package func recordKeyUse() async throws(StoreError) {
+        let uses = keyTable.takeUses()
+        guard !uses.isEmpty else { return }
         try await writer.write { transaction in
             for (id, instant) in uses {
                 try transaction.database.run(

@@ -6,10 +6,8 @@ import Synchronization
 extension SQLiteStore {
     package func providerStates() async throws(StoreError) -> [ProviderState] {
         try await readers.read { database in
-            try database.all("SELECT provider, enabled, note FROM provider_states ORDER BY provider") { row in
-                ProviderState(
-                    provider: ProviderID(row.text()), enabled: row.optional { $0.int() == 1 },
-                    note: row.optional { $0.text() })
+            try database.all("SELECT provider, enabled FROM provider_states ORDER BY provider") { row in
+                ProviderState(provider: ProviderID(row.text()), enabled: row.optional { $0.int() == 1 })
             }
         }
     }
@@ -18,14 +16,12 @@ extension SQLiteStore {
         try await writer.write { transaction in
             try transaction.database.run(
                 """
-                INSERT INTO provider_states (provider, enabled, note, changed_at) VALUES (?, ?, ?, ?)
-                ON CONFLICT (provider)
-                DO UPDATE SET enabled = excluded.enabled, note = excluded.note, changed_at = excluded.changed_at
+                INSERT INTO provider_states (provider, enabled, changed_at) VALUES (?, ?, ?)
+                ON CONFLICT (provider) DO UPDATE SET enabled = excluded.enabled, changed_at = excluded.changed_at
                 """
             ) {
                 $0.bind(state.provider.rawValue)
                 $0.bind(state.enabled.map { $0 ? 1 : 0 })
-                $0.bind(state.note)
                 $0.bind(now)
             }
             return

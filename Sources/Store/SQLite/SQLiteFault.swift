@@ -28,7 +28,6 @@ struct SQLiteFault: Error, CustomStringConvertible {
     }
 
     var isBusy: Bool { primary == SQLITE_BUSY || primary == SQLITE_LOCKED }
-    var isConstraint: Bool { primary == SQLITE_CONSTRAINT }
 
     /// As the outside sees it.
     var storeError: StoreError {

@@ -60,8 +60,6 @@ extension Database {
             conditions.append("failure_code IS NOT NULL")
         }
         if let states {
-            // The few unfinished ones have an index of their own.
-            if !states.contains(where: \.isFinal) { conditions.append("finished_at IS NULL") }
             conditions.append("state IN (" + states.map { _ in "?" }.joined(separator: ", ") + ")")
         }
         if filter.provider != nil {

@@ -1,5 +1,4 @@
 import Domain
-import Glibc
 import JSON
 
 // Where accounts want to be told. An endpoint that was deleted is kept as long as deliveries speak of it.
@@ -55,7 +54,7 @@ extension SQLiteStore {
     }
 
     /// It is off at once; what was waiting for it goes in batches, so that nobody waits behind a million rows.
-    package func deleteEndpoint(_ id: EndpointID, account: AccountID) async throws(StoreError) {
+    package func deleteEndpoint(_ id: EndpointID, account: AccountID, now: Instant) async throws(StoreError) {
         try await writer.write { transaction in
             let changed = try transaction.database.run(
                 """
@@ -63,7 +62,7 @@ extension SQLiteStore {
                  WHERE id = ? AND account = ? AND deleted_at IS NULL
                 """
             ) {
-                $0.bind(Int64(time(nil)) * 1000)
+                $0.bind(now)
                 $0.bind(id)
                 $0.bind(account)
             }

@@ -31,13 +31,6 @@ extension SQLiteStore {
         }
     }
 
-    package func secrets(of endpoint: EndpointID, now: Instant) async throws(StoreError) -> [WebhookSecret] {
-        try await readers.read { [vault] database in
-            guard let owner = try database.endpoint(endpoint) else { return [] }
-            return try database.secrets(of: owner.account, endpoint: endpoint, now: now, vault)
-        }
-    }
-
     package func defaultSecret(
         of account: AccountID, make: @Sendable () -> WebhookSecret
     ) async throws(StoreError) -> WebhookSecret {

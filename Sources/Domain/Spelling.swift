@@ -6,8 +6,10 @@ package enum Spelling {
         var best: (word: String, distance: Int)?
         for candidate in words {
             let letters = Array(candidate.lowercased().utf8)
-            let distance = distance(wanted, letters)
             let allowed = max(1, max(wanted.count, letters.count) / 3)
+            // What a client calls a field may be a megabyte long: nothing is counted that cannot be near.
+            guard abs(wanted.count - letters.count) <= allowed else { continue }
+            let distance = distance(wanted, letters)
             if distance <= allowed, distance < best?.distance ?? .max { best = (candidate, distance) }
         }
         return best?.word

@@ -1,9 +1,9 @@
 import Domain
+import Providers
 
-/// What the gateway does with every parameter at every provider, as one Markdown table: for the documentation, which is
-/// printed from here, and for anybody who asks.
-package enum ProviderTable {
-    package static func parameters(_ providers: [Provider] = Provider.all) -> String {
+/// What the gateway does with every parameter at every provider, as the Markdown tables of the documentation.
+enum PrintedTables {
+    static func parameters(_ providers: [Provider] = Provider.all) -> String {
         var lines = [
             "| parameter | range = standard | " + providers.map(\.name).joined(separator: " | ") + " |",
             "|---|---|" + String(repeating: "---|", count: providers.count),
@@ -16,7 +16,7 @@ package enum ProviderTable {
         return lines.joined(separator: "\n")
     }
 
-    package static func facts(_ providers: [Provider] = Provider.all) -> String {
+    static func facts(_ providers: [Provider] = Provider.all) -> String {
         let rows: [(String, (Provider) -> String)] = [
             ("id", { "`\($0.id)`" }),
             ("base URL", { "`\($0.baseURL)`" }),
