@@ -13,6 +13,7 @@ package final class API: HTTPHandler {
     let limiter = RateLimiter()
     let pictures: Pictures
     package let waiting: Waiting
+    let inline = InlineAllowance()
     private let current: Mutex<SettingsBox>
 
     /// `status` must be the one that the store renders with, so that both say the same.

@@ -14,8 +14,10 @@ extension API {
             }
             return (slot.index, name, model.byteCount)
         }
-        // Beyond the limit the addresses alone must do: one answer may not take all the memory there is.
-        guard models.reduce(0, { $0 + $1.2 }) <= call.settings.inlineBytes else {
+        // Beyond the limit the addresses alone must do: neither one answer nor many may take all the memory there is.
+        // What is held is text of four letters for three bytes.
+        let bytes = models.reduce(0) { $0 + $1.2 }
+        guard bytes <= call.settings.inlineBytes, let lease = inline.lease(bytes / 3 * 4, for: found.task.account) else {
             return statusAnswer(found, now: call.now)
         }
         let (files, status) = (around.files, status)
@@ -26,6 +28,6 @@ extension API {
             }
             return status.render(found.task, inline: inline)
         }
-        return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(body))
+        return HTTPResponse(.ok, headers: Self.jsonHeaders, body: .bytes(body), lease: lease)
     }
 }

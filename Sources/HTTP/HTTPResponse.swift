@@ -8,6 +8,8 @@ package struct HTTPResponse: Sendable {
     package var route: Route
     /// Whether the connection should end after this answer; the server may end it for its own reasons as well.
     package var closes: Bool
+    /// What is held for the body and let go when its last byte has left, or its connection has gone.
+    package var lease: (any AnyObject & Sendable)?
 
     package enum Body: Sendable {
         case none
@@ -17,13 +19,14 @@ package struct HTTPResponse: Sendable {
 
     package init(
         _ status: HTTPStatus = .ok, headers: Headers = [:], body: Body = .none, route: Route = .unmatched,
-        closes: Bool = false
+        closes: Bool = false, lease: (any AnyObject & Sendable)? = nil
     ) {
         self.status = status
         self.headers = headers
         self.body = body
         self.route = route
         self.closes = closes
+        self.lease = lease
     }
 
     /// A JSON answer from bytes a `JSONWriter` made.

@@ -38,7 +38,7 @@ extension EventLoop {
                     output.append(bytes)
                 } else {
                     spillOutput(to: connection)
-                    connection.outbound.append(bytes)
+                    connection.outbound.append(bytes, lease: response.lease)
                 }
             } else if let file {
                 spillOutput(to: connection)
@@ -208,7 +208,7 @@ extension EventLoop {
         while budget > 0, let segment = connection.outbound.first {
             let result: Transfer
             switch segment {
-            case .bytes(let bytes, let sent):
+            case .bytes(let bytes, let sent, _):
                 let hasMore = connection.outbound.hasMoreThanOne
                 result = bytes.withUnsafeBufferPointer {
                     connection.write(UnsafeBufferPointer(rebasing: $0[sent...]), hasMore: hasMore)

@@ -4,7 +4,7 @@ import HTTP
 /// What waits to be sent on one connection, in order. Empty most of the time, and then without storage.
 struct Outbound {
     enum Segment {
-        case bytes([UInt8], sent: Int)
+        case bytes([UInt8], sent: Int, lease: (any AnyObject & Sendable)? = nil)
         case file(FileTransfer)
     }
 
@@ -16,9 +16,9 @@ struct Outbound {
     var first: Segment? { segments.first }
     var hasMoreThanOne: Bool { segments.count > 1 }
 
-    mutating func append(_ bytes: [UInt8]) {
+    mutating func append(_ bytes: [UInt8], lease: (any AnyObject & Sendable)? = nil) {
         guard !bytes.isEmpty else { return }
-        segments.append(.bytes(bytes, sent: 0))
+        segments.append(.bytes(bytes, sent: 0, lease: lease))
         byteCount += bytes.count
     }
 
@@ -29,12 +29,12 @@ struct Outbound {
     /// Notes that `count` bytes of the first segment have gone.
     mutating func advance(_ count: Int) {
         switch segments[0] {
-        case .bytes(let bytes, let sent):
+        case .bytes(let bytes, let sent, let lease):
             byteCount -= count
             if sent + count == bytes.count {
                 segments.removeFirst()
             } else {
-                segments[0] = .bytes(bytes, sent: sent + count)
+                segments[0] = .bytes(bytes, sent: sent + count, lease: lease)
             }
         case .file(let file):
             file.offset += Int64(count)

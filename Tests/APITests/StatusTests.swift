@@ -117,6 +117,31 @@ struct StatusTests {
         }
     }
 
+    @Test func `answers with models in them share what memory there is for them`() async throws {
+        try await Front.with { front in
+            let id = try await front.task(
+                #"{"image_url":"https://example.com/a.png","response_format":"b64_json"}"#)
+            try await front.begin(id)
+            try await front.finish(id, model: Array("a model of some length".utf8))
+            func model() async -> JSONValue? {
+                await front.get("/v1/generation-request/\(id)/status/").json["results"]?[0]?["b64_json"]
+            }
+            let account = try #require(front.store.recent(id)).task.account
+            var slow = front.api.inline.lease(64 << 20, for: account)
+            #expect(slow != nil)
+            // Its address is in the status all the same.
+            #expect(await model() == nil)
+            #expect(await front.get("/v1/generation-request/\(id)/status/").json["results"]?[0]?["asset"] != nil)
+            slow = nil
+            #expect(await model() != nil)
+        }
+        let allowance = InlineAllowance(limit: 100)
+        let accounts = (0..<5).map { AccountID(high: 1, low: UInt64($0)) }
+        let leases = accounts.map { allowance.lease(25, for: $0) }
+        #expect(leases.map { $0 != nil } == [true, true, true, true, false])
+        #expect(allowance.lease(1, for: accounts[0]) == nil)
+    }
+
     @Test func `a receipt tells asked, tried, answered and charged`() async throws {
         try await Front.with { front in
             let id = try await front.task()

@@ -27,7 +27,7 @@ import Testing
     @Test func `a try that never went makes room for the next`() {
         let (board, later) = (troubled(), start + .seconds(15))
         #expect(board.reserve("fal", for: slot, kind: kind, at: later))
-        board.release(slot.key, kind: kind)
+        board.release(slot.key, kind)
         #expect(board.reserve("fal", for: slot, kind: kind, at: later + .seconds(1)))
     }
 }
