@@ -17,7 +17,8 @@ extension API {
         // Beyond the limit the addresses alone must do: neither one answer nor many may take all the memory there is.
         // What is held is text of four letters for three bytes.
         let bytes = models.reduce(0) { $0 + $1.2 }
-        guard bytes <= call.settings.inlineBytes, let lease = inline.lease(bytes / 3 * 4, for: found.task.account) else {
+        guard bytes <= call.settings.inlineBytes, let lease = inline.lease(bytes / 3 * 4, for: found.task.account)
+        else {
             return statusAnswer(found, now: call.now)
         }
         let (files, status) = (around.files, status)

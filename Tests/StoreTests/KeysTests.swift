@@ -69,7 +69,8 @@ import Testing
             }
             #expect(authenticate(shop.token, shop.store, at: Shop.start + .seconds(60)) == .expired)
             let spent = try await shop.store.readers.read { database in
-                try database.one("SELECT spent FROM api_keys WHERE id = ?", { $0.bind(new.id) }) { $0.int() }
+                let budget = try database.budget(of: new.id)
+                return try database.one("SELECT spent FROM api_keys WHERE id = ?", { $0.bind(budget) }) { $0.int() }
             }
             #expect(spent == 90, "a cap is not begun again by changing the key")
         }
