@@ -74,7 +74,11 @@ package final class Dispatcher: Duty {
             return Errand(due.key) { [shop] in await shop.fail(due, Self.usedUp(due)) }
         }
         let kind = RequestKind(task.request.parameters)
-        let route = await shop.route(due, at: now)
+        guard let route = await shop.route(due, at: now) else {
+            return Errand(due.key) { [shop] in
+                await shop.put(off: due, until: now + shop.settings.pace.wait(.seconds(5)))
+            }
+        }
         let identity = DueSlotIdentity(key: due.key, account: task.account)
         for provider in route.choices {
             guard let desk = shop.desk(provider), shop.board.reserve(provider, for: identity, kind: kind, at: now)
@@ -125,15 +129,21 @@ package final class Dispatcher: Duty {
 }
 
 extension Workshop {
-    /// Who could take this slot now.
-    func route(_ due: DueSlot, spending provider: ProviderID? = nil, at now: Instant) async -> Route {
-        let allowed = (try? await store.account(due.task.account))?.limits.providers
+    /// Who could take this slot now; nil while it cannot be read whom its account may use.
+    func route(_ due: DueSlot, spending provider: ProviderID? = nil, at now: Instant) async -> Route? {
+        guard let account = try? await store.account(due.task.account) else { return nil }
+        let allowed = account.limits.providers
         var history = Routing.History(due.slot)
         if let provider {
             history.spent.append(provider)
             history.last = provider
         }
         return route(due.task.request, allowed: allowed, history: history, at: now)
+    }
+
+    /// Whether somebody else could take this slot after `provider` has failed it. In doubt it is queued, and decided there.
+    func others(than provider: ProviderID, for due: DueSlot, at now: Instant) async -> Bool {
+        await route(due, spending: provider, at: now)?.isHopeless != true
     }
 
     /// Who could take this request: also what a quote tells.

@@ -261,7 +261,7 @@ package struct Finisher: Duty {
     private func lost(_ due: DueSlot, _ trouble: Trouble, _ evidence: Evidence, _ desk: any Desk) async -> Outcome {
         let now = shop.clock.now()
         let kind = RequestKind(due.task.request.parameters)
-        let others = !(await shop.route(due, spending: desk.id, at: now)).isHopeless
+        let others = await shop.others(than: desk.id, for: due, at: now)
         guard let event = shop.verdict.onGeneration(trouble, evidence, slot: due.slot, others: others, now: now)
         else { return await again(due, because: evidence.message) }
         shop.learn(trouble, evidence, from: desk.id, kind: kind, task: due.task.id, bySubmit: false)

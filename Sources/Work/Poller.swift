@@ -130,7 +130,7 @@ package struct Poller: Duty {
             return await record(.trouble(.generation, evidence), due, attempt, handle, desk)
         case .trouble(let trouble, let evidence):
             shop.learn(trouble, evidence, from: desk.id, kind: kind, task: due.task.id, bySubmit: false)
-            let others = !(await shop.route(due, spending: desk.id, at: now)).isHopeless
+            let others = await shop.others(than: desk.id, for: due, at: now)
             if let event = shop.verdict.onGeneration(trouble, evidence, slot: due.slot, others: others, now: now) {
                 return await tell(event, due, persistently: true)
             }

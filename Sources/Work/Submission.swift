@@ -91,7 +91,7 @@ struct Submission: Sendable {
             (event, outcome) = (.ready(knowing ?? handle), .ready)
         case .trouble(let trouble, let evidence):
             shop.learn(trouble, evidence, from: desk.id, kind: kind, task: task.id, bySubmit: true)
-            let others = !(await shop.route(due, spending: desk.id, at: now)).isHopeless
+            let others = await shop.others(than: desk.id, for: due, at: now)
             event = shop.verdict.onSubmit(
                 trouble, evidence, slot: due.slot, at: desk.id, others: others, now: now, random: &random)
             outcome = Outcome(event)
