@@ -328,3 +328,13 @@ def test_the_documentation_names_every_code_and_no_other():
 
 def test_what_is_switched_off_comes_back(gateway):
     assert gateway.post(SUBMIT, json=BODY).status_code == 200
+
+
+def test_every_reason_why_a_task_fails_is_in_the_docs():
+    text = (ROOT / "docs/api.md").read_text().split("### Why a task failed", 1)[1].split("\n## ", 1)[0]
+    told = set(re.findall(r"`([a-z_]+)`", text.split("|---|---|", 1)[1]))
+    made = set()
+    for file in (ROOT / "Sources").rglob("*.swift"):
+        for words in re.findall(r"(?:Failure|input)\(\s*code: ([^,)]+)", file.read_text()):
+            made |= set(re.findall(r'"([a-z_]+)"', words))
+    assert len(made) > 10 and made <= told, made - told
