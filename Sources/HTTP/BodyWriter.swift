@@ -9,10 +9,12 @@ package final class BodyWriter: Sendable {
         case closed
     }
 
-    private struct State {
+    fileprivate struct State {
         var queuedBytes = 0
         var isClosed = false
         var isFinished = false
+        /// Somebody was told `full` and not yet that the client has caught up.
+        var owesReady = false
         var onReady: (@Sendable () -> Void)?
         var onClose: (@Sendable () -> Void)?
     }
@@ -35,7 +37,9 @@ package final class BodyWriter: Sendable {
         let pace: Pace = state.withLock { state in
             guard !state.isClosed, !state.isFinished else { return .closed }
             state.queuedBytes += bytes.count
-            return state.queuedBytes >= Self.highWaterBytes ? .full : .ready
+            guard state.queuedBytes >= Self.highWaterBytes else { return .ready }
+            state.owesReady = true
+            return .full
         }
         if pace != .closed, !bytes.isEmpty { outlet.post(.chunk(bytes, self), for: token) }
         return pace
@@ -55,9 +59,14 @@ package final class BodyWriter: Sendable {
 
     package var isClosed: Bool { state.withLock { $0.isClosed } }
 
-    /// Calls `action` each time the client has caught up after `full`.
+    /// Calls `action` each time the client has caught up after `full`; at once if it did so between that word and this
+    /// call.
     package func onReady(_ action: @escaping @Sendable () -> Void) {
-        state.withLock { $0.onReady = action }
+        let late = state.withLock { state in
+            state.onReady = action
+            return state.takeReady()
+        }
+        if late { action() }
     }
 
     /// Calls `action` once when the client leaves before `finish`; at once if it has left already.
@@ -74,9 +83,9 @@ package final class BodyWriter: Sendable {
     /// Tells that `count` queued bytes have gone into the socket.
     package func drained(_ count: Int) {
         let action = state.withLock { state -> (@Sendable () -> Void)? in
-            let wasFull = state.queuedBytes >= Self.highWaterBytes
             state.queuedBytes -= count
-            return wasFull && state.queuedBytes < Self.highWaterBytes ? state.onReady : nil
+            guard let action = state.onReady, state.takeReady() else { return nil }
+            return action
         }
         action?()
     }
@@ -92,5 +101,14 @@ package final class BodyWriter: Sendable {
             return state.isClosed || state.isFinished ? nil : state.onClose
         }
         action?()
+    }
+}
+
+extension BodyWriter.State {
+    /// Whether the client has caught up and nobody was told.
+    fileprivate mutating func takeReady() -> Bool {
+        guard owesReady, !isClosed, queuedBytes < BodyWriter.highWaterBytes else { return false }
+        owesReady = false
+        return true
     }
 }

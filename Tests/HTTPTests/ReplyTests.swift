@@ -39,6 +39,19 @@ import Testing
         #expect(ledger.messages.withLock { $0 } == ["open", "chunk 3", "chunk 65536", "finish"])
     }
 
+    @Test func `tells whoever asks late that the client has caught up already, once`() {
+        let writer = reply.stream(HTTPResponse())
+        let ready = Locked(0)
+        #expect(writer.write([UInt8](repeating: 0, count: BodyWriter.highWaterBytes)) == .full)
+        writer.drained(BodyWriter.highWaterBytes)
+        writer.onReady { ready.withLock { $0 += 1 } }
+        #expect(ready.withLock { $0 } == 1)
+        writer.onReady { ready.withLock { $0 += 1 } }
+        #expect(writer.write("abc") == .ready)
+        writer.drained(3)
+        #expect(ready.withLock { $0 } == 1)
+    }
+
     @Test func `learns once that the client has gone`() {
         let writer = reply.stream(HTTPResponse())
         let closed = Locked(0)
