@@ -85,7 +85,7 @@ bench: release-bench venv witnesses ## All benchmarks, each against a peer, into
 
 .PHONY: soak
 soak: release venv ## Mixed load with faults, kills and reloads for MINUTES, into bench/RESULTS.md
-	@TRELLIS_BIN_DIR=$(BUILD)/dist $(PYTHON) scripts/bench soak -- --minutes $(or $(MINUTES),30)
+	@TRELLIS_BIN_DIR=$(abspath $(BUILD)/dist) $(PYTHON) scripts/bench soak -- --minutes $(or $(MINUTES),30)
 
 # bench-start, bench-http, bench-store, bench-submit, bench-streams, bench-client, bench-work, bench-webhooks, bench-thumbnail
 bench-%: release-bench venv witnesses ## One of them: the name of a file in bench/
