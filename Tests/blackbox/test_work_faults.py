@@ -154,7 +154,9 @@ class House:
         start = (bad.count(self.provider, "bought"), good.count(self.other, "bought"))
         body = {"image_url": "https://example.com/chair.png"}
         if case.end in (EXPIRED, FOUND, NEVER_ARRIVED):
-            body["cancel_after"] = 4
+            # Where it can be found out what became of a submit, there is time for it; elsewhere only its end is waited for.
+            finds = case.end != EXPIRED and self.provider in ("fal", "runware")
+            body["cancel_after"] = 15 if finds else 4
         try:
             task = gateway.submit(body)
             outcome.status = gateway.finished(task, case.seconds)
