@@ -32,6 +32,8 @@ extension Database {
     /// none ends more than a day after it began.
     private static let longestAttempt = Duration.seconds(86_400)
 
+    /// Both kinds are named where one is wanted, for the index of what resolves a charge is only used when all its
+    /// kinds are: without it every attempt walks the whole ledger.
     fileprivate func providerDays(since: Instant, until: Instant) throws -> [ProviderDay] {
         try all(
             """
@@ -40,9 +42,9 @@ extension Database {
                    coalesce(sum(cost_microdollars), 0),
                    sum(cost_microdollars IS NULL AND outcome <> 'refused'),
                    coalesce(sum(CASE WHEN outcome = 'succeeded' THEN (
-                       SELECT sum(amount) FROM postings
+                       SELECT sum(iif(kind = 'settle', amount, 0)) FROM postings
                         WHERE postings.task = attempts.task AND postings.slot = attempts.slot
-                          AND postings.kind = 'settle') END), 0)
+                          AND postings.kind IN ('settle', 'refund')) END), 0)
               FROM attempts
              WHERE id >= ?1 AND ended_at >= ?2 AND ended_at < ?3
              GROUP BY day, provider
