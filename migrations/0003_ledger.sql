@@ -45,7 +45,7 @@ CREATE TABLE postings (
     --
     -- 1, 2, 3, ... without a gap.
     sequence      INTEGER PRIMARY KEY CHECK (sequence > 0),
-    kind          TEXT NOT NULL CHECK (kind IN ('grant', 'hold', 'settle', 'refund', 'adjust')),
+    kind          TEXT NOT NULL,
     from_account  INTEGER NOT NULL REFERENCES ledger_accounts (id),
     to_account    INTEGER NOT NULL REFERENCES ledger_accounts (id),
     -- Whose credits they are, whichever way they go.
@@ -66,16 +66,16 @@ CREATE TABLE postings (
     -- nothing earlier can change unseen.
     hash          BLOB NOT NULL CHECK (length(hash) = 32),
     CHECK (CASE kind
-        WHEN 'grant'  THEN from_account = 1 AND to_account = wallet
-        WHEN 'hold'   THEN from_account = wallet AND to_account = 2
-        WHEN 'settle' THEN from_account = 2 AND to_account = 3
-        WHEN 'refund' THEN from_account = 2 AND to_account = wallet
-        WHEN 'adjust' THEN (from_account = 1 AND to_account = wallet) OR (from_account = wallet AND to_account = 1)
+        WHEN 'grant'  THEN from_account = 1      AND to_account = wallet AND reference IS NOT NULL AND task IS NULL
+        WHEN 'hold'   THEN from_account = wallet AND to_account = 2      AND reference IS NULL     AND task IS NOT NULL
+        WHEN 'settle' THEN from_account = 2      AND to_account = 3      AND reference IS NULL     AND task IS NOT NULL
+        WHEN 'refund' THEN from_account = 2      AND to_account = wallet AND reference IS NULL     AND task IS NOT NULL
+        WHEN 'adjust' THEN reference IS NOT NULL AND task IS NULL
+             AND ((from_account = 1 AND to_account = wallet) OR (from_account = wallet AND to_account = 1))
+        ELSE 0
     END),
     CHECK (wallet > 3),
-    CHECK ((kind IN ('hold', 'settle', 'refund')) = (task IS NOT NULL)),
-    CHECK ((task IS NULL) = (slot IS NULL) AND (task IS NULL) = (item IS NULL)),
-    CHECK ((kind IN ('grant', 'adjust')) = (reference IS NOT NULL))
+    CHECK ((task IS NULL) = (slot IS NULL) AND (task IS NULL) = (item IS NULL))
 ) STRICT;
 
 -- A wallet's own list, by its running number, whichever side it is on. The house's three accounts (1 to 3) take

@@ -45,20 +45,27 @@ CREATE TABLE events (
     -- The `webhook-id`, for ever.
     id      BLOB NOT NULL UNIQUE CHECK (length(id) = 16),
     account BLOB NOT NULL REFERENCES accounts (id),
-    kind    TEXT NOT NULL CHECK (kind IN
-                ('task.started', 'task.finished', 'task.failed', 'task.canceled',
-                 'wallet.low', 'endpoint.disabled', 'ping')),
+    kind    TEXT NOT NULL,
     -- No foreign key: events and tasks are kept for different times.
     task    BLOB CHECK (length(task) = 16),
     at      INTEGER NOT NULL,
     -- The exact bytes every subscriber gets.
     body    BLOB NOT NULL,
-    CHECK ((kind IN ('task.started', 'task.finished', 'task.failed', 'task.canceled')) = (task IS NOT NULL))
+    CHECK (CASE kind
+        WHEN 'task.started'      THEN task IS NOT NULL
+        WHEN 'task.finished'     THEN task IS NOT NULL
+        WHEN 'task.failed'       THEN task IS NOT NULL
+        WHEN 'task.canceled'     THEN task IS NOT NULL
+        WHEN 'wallet.low'        THEN task IS NULL
+        WHEN 'endpoint.disabled' THEN task IS NULL
+        WHEN 'ping'              THEN task IS NULL
+        ELSE 0
+    END)
 ) STRICT;
 
 CREATE UNIQUE INDEX events_start_once ON events (task) WHERE kind = 'task.started';
 CREATE UNIQUE INDEX events_end_once ON events (task)
-    WHERE kind IN ('task.finished', 'task.failed', 'task.canceled');
+    WHERE kind = 'task.finished' OR kind = 'task.failed' OR kind = 'task.canceled';
 CREATE INDEX events_by_account ON events (account, at);
 CREATE INDEX events_by_age ON events (at);
 
@@ -74,13 +81,17 @@ CREATE TABLE deliveries (
     -- What goes to one place goes in one lane, so that a dead place holds up only itself: 'e' and the endpoint's
     -- id, or 'o' and the origin (scheme, host and port) of a task's own address.
     lane       BLOB NOT NULL,
-    state      TEXT NOT NULL CHECK (state IN ('pending', 'delivered', 'abandoned')),
+    state      TEXT NOT NULL,
     tries      INTEGER NOT NULL DEFAULT 0 CHECK (tries >= 0),
     due_at     INTEGER,
     created_at INTEGER NOT NULL,
     ended_at   INTEGER,
-    CHECK ((state = 'pending') = (due_at IS NOT NULL)),
-    CHECK ((state = 'pending') = (ended_at IS NULL))
+    CHECK (CASE state
+        WHEN 'pending'   THEN due_at IS NOT NULL AND ended_at IS NULL
+        WHEN 'delivered' THEN due_at IS NULL     AND ended_at IS NOT NULL
+        WHEN 'abandoned' THEN due_at IS NULL     AND ended_at IS NOT NULL
+        ELSE 0
+    END)
 ) STRICT;
 
 -- An event goes to an endpoint once, and to a task's own address once; sending again is another try.
@@ -104,8 +115,13 @@ CREATE TABLE delivery_attempts (
     error        TEXT,
     -- The first bytes of the answer.
     excerpt      TEXT,
-    next         TEXT NOT NULL CHECK (next IN ('delivered', 'retry', 'abandoned')),
+    next         TEXT NOT NULL,
     next_at      INTEGER,
     UNIQUE (delivery, try),
-    CHECK ((next = 'retry') = (next_at IS NOT NULL))
+    CHECK (CASE next
+        WHEN 'delivered' THEN next_at IS NULL
+        WHEN 'retry'     THEN next_at IS NOT NULL
+        WHEN 'abandoned' THEN next_at IS NULL
+        ELSE 0
+    END)
 ) STRICT;
