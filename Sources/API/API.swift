@@ -148,9 +148,7 @@ package final class API: HTTPHandler {
             guard verdict.isAllowed else { throw .rateLimited(verdict, what: "reads") }
         case .act:
             let ofAccount = principal.limits.requestsPerMinute ?? limits.requestsPerMinute
-            let verdict = limiter.take(
-                (.key(principal.key), limits.requestsPerMinuteOfKey ?? ofAccount),
-                and: (.account(principal.account), ofAccount), now: call.now)
+            let verdict = limiter.take(.account(principal.account), perMinute: ofAccount, now: call.now)
             guard verdict.isAllowed else { throw .rateLimited(verdict, what: "requests") }
             call.verdict = verdict
         }

@@ -14,7 +14,7 @@ extension API {
 
     func draft(_ call: Call) async throws(Refusal) -> Draft {
         let rules = GenerationBody.Rules(
-            settings: call.settings, providers: { [around] in around.providers().map(\.id) },
+            settings: call.settings, providers: { [self] in around.providers().map(\.id) },
             objection: around.objection)
         let body = try GenerationBody(call, rules)
         var request = body.request

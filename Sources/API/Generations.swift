@@ -19,10 +19,21 @@ extension API {
         let key = try IdempotencyHeader.key(in: call.request.headers)
         if key == nil, call.settings.idempotency.required { throw .idempotencyKeyMissing }
         let patience = try Self.patience(call.request.headers)
+        let take = { @Sendable [self] () async throws(Refusal) -> Taken in
+            try await self.take(try await draft(call), key: key, call)
+        }
+        guard let patience else {
+            // Small ones are read and priced sooner than another thread would be awake.
+            if call.request.body.count <= Self.lightBody {
+                reply.answerHere(by: self, call) { () async throws(Refusal) in try await take().response }
+            } else {
+                reply.answer(by: self, call) { () async throws(Refusal) in try await take().response }
+            }
+            return nil
+        }
         reply.answer(by: self, call) { [self] () async throws(Refusal) in
-            let draft = try await draft(call)
-            let outcome = try await take(draft, key: key, call)
-            guard let patience, !outcome.isReplay || store.recent(outcome.task) != nil else { return outcome.response }
+            let outcome = try await take()
+            guard !outcome.isReplay || store.recent(outcome.task) != nil else { return outcome.response }
             // The credits are taken: that is told, whatever stands in the way of waiting for the end.
             guard let last = try? await end(of: outcome.task, patience, call, reply), last.task.state.isFinal,
                 var response = try? await completeStatus(last, call)
@@ -69,6 +80,9 @@ extension API {
     }
 
     // MARK: Steps of a submit
+
+    /// What may be read on an event loop: some 20 microseconds.
+    private static let lightBody = 8 << 10
 
     struct Taken: Sendable {
         let task: TaskID

@@ -120,12 +120,25 @@ extension Reply {
     func answer(
         by api: API, _ call: Call, _ operation: @escaping @Sendable () async throws(Refusal) -> HTTPResponse
     ) {
-        answer {
-            do throws(Refusal) {
-                return api.finish(try await operation(), call)
-            } catch {
-                return api.refuse(error, call)
-            }
+        answer { await api.answer(call, operation) }
+    }
+
+    /// The same on the loop that asks, for what computes little.
+    func answerHere(
+        by api: API, _ call: Call, _ operation: @escaping @Sendable () async throws(Refusal) -> HTTPResponse
+    ) {
+        answerHere { await api.answer(call, operation) }
+    }
+}
+
+extension API {
+    fileprivate func answer(
+        _ call: Call, _ operation: () async throws(Refusal) -> HTTPResponse
+    ) async -> HTTPResponse {
+        do throws(Refusal) {
+            return finish(try await operation(), call)
+        } catch {
+            return refuse(error, call)
         }
     }
 }

@@ -26,7 +26,6 @@ package enum RateLimit {
 package final class RateLimiter: Sendable {
     package enum Subject: Hashable, Sendable {
         case account(AccountID)
-        case key(KeyID)
         /// Reading lists and ledgers; status reads are not counted at all.
         case reader(KeyID)
         /// Who sends keys that are none, by address.
@@ -62,20 +61,6 @@ package final class RateLimiter: Sendable {
 
     private static func bucket(_ limit: Int, _ now: Instant) -> TokenBucket {
         TokenBucket(perSecond: Double(limit) / 60, burst: Double(limit), now: now)
-    }
-
-    /// Takes from both or from neither; answers the tighter one.
-    package func take(
-        _ first: (subject: Subject, perMinute: Int), and second: (subject: Subject, perMinute: Int), now: Instant
-    ) -> RateLimit.Verdict {
-        let one = take(first.subject, perMinute: first.perMinute, now: now)
-        guard one.isAllowed else { return one }
-        let other = take(second.subject, perMinute: second.perMinute, now: now)
-        if !other.isAllowed {
-            shard(of: first.subject).buckets.withLock { _ = $0[first.subject]?.take(-1, now: now) }
-            return other
-        }
-        return one.remaining <= other.remaining ? one : other
     }
 
     private func shard(of subject: Subject) -> Shard { shards[Int(UInt(bitPattern: subject.hashValue) % 16)] }

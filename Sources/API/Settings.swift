@@ -49,8 +49,6 @@ extension API {
         package var smallBodyBytes = 256 << 10
         /// Submits, quotes, cancels: per account, unless the account has its own figure.
         package var requestsPerMinute = 600
-        /// The same per key; nil: the account's figure.
-        package var requestsPerMinuteOfKey: Int?
         /// Lists, ledgers, receipts: per key. Status reads are not counted, for clients poll as they please.
         package var readsPerMinute = 6000
         /// Wrong keys per address: a person's typing mistakes, not a machine's guesses.

@@ -86,8 +86,7 @@ extension House {
         }
         let housekeeping = Housekeeping(
             store: store, files: files, clock: clock, log: log, retention: { [self] in configuration.kept })
-        // A commit that changed a task may have written an event with it.
-        store.onChange { [sender] _ in sender.wake() }
+        store.onMail { [sender] in sender.wake() }
         let watch = ReadinessWatch(log: log) { [weak self] in self?.readiness().problems ?? [] }
         let loops = [
             Task { [sender] in await sender.run() }, Task { await housekeeping.run() }, Task { await watch.run() },

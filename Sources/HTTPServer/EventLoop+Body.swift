@@ -1,9 +1,14 @@
 import HTTP
 
 extension EventLoop {
-    /// A head with a body behind it: the handler may refuse it unread, the limit does, and then it needs room.
-    func beginBody(_ connection: Connection, _ framing: Framing, _ exchange: Exchange) {
-        if let answer = core.handler.admit(request) { return refuseBody(connection, framing, exchange, answer) }
+    /// A head with a body behind it: the handler may refuse it unread, the limit does, and then it needs room. Of a
+    /// body that came together with its head there is nothing to refuse: the handler says it all when it has both.
+    func beginBody(_ connection: Connection, _ framing: Framing, _ exchange: Exchange, bytesHere: Int) {
+        var isHere = false
+        if case .length(let length) = framing.body { isHere = length <= bytesHere }
+        if !isHere, let answer = core.handler.admit(request) {
+            return refuseBody(connection, framing, exchange, answer)
+        }
         if case .length(let length) = framing.body, length > limits.bodyBytes {
             let refusal = Refusal.largeBody(limit: limits.bodyBytes)
             counters.count(.refusedRequests)

@@ -6,6 +6,7 @@ extension EventLoop {
         for mail in mailbox.takeAll() {
             switch mail {
             case .reply(let message, let token): deliver(message, token, mail)
+            case .job(let job): mailbox.run(job)
             case .bodyRoom: retryRoom()
             case .drain: drain()
             case .stop: stop()
@@ -17,7 +18,7 @@ extension EventLoop {
         let slot = Int(token.connection)
         guard slot < connections.count, let connection = connections[slot],
             connection.generation == token.generation, let exchange = connection.exchange
-        else { return Mailbox.returnToSender(mail) }
+        else { return mailbox.returnToSender(mail) }
         switch message {
         case .complete(let response):
             guard connection.phase == .waiting else { return }

@@ -99,7 +99,7 @@ extension EventLoop {
                     return input.count
                 case .head(let length):
                     offset += length
-                    begin(connection)
+                    begin(connection, bodyBytesHere: input.count - offset)
                 }
             case .body: offset = takeBody(connection, input, from: offset)
             case .awaitingRoom, .waiting, .streaming:
@@ -127,7 +127,7 @@ extension EventLoop {
     }
 
     /// A head is complete in `request`: completes what the loop knows of it and sees to the body, if there is one.
-    private func begin(_ connection: Connection) {
+    private func begin(_ connection: Connection, bodyBytesHere: Int) {
         let framing = connection.parser.framing
         connection.served += 1
         request.peer = connection.peer
@@ -150,7 +150,7 @@ extension EventLoop {
         if framing.body == .none {
             dispatch(connection, request, exchange)
         } else {
-            beginBody(connection, framing, exchange)
+            beginBody(connection, framing, exchange, bytesHere: bodyBytesHere)
         }
     }
 

@@ -3,10 +3,11 @@ import Glibc
 import HTTP
 
 /// Takes messages for one event loop from any thread. The first message of a batch wakes the loop, the others ride
-/// along.
-final class Mailbox: ReplyOutlet {
+/// along. It is also the way for a task that waited elsewhere to go on on the loop.
+final class Mailbox: ReplyOutlet, TaskExecutor {
     enum Mail: Sendable {
         case reply(ReplyMessage, Reply.Token)
+        case job(UnownedJob)
         case bodyRoom
         case drain
         case stop
@@ -30,13 +31,19 @@ final class Mailbox: ReplyOutlet {
 
     func post(_ message: ReplyMessage, for token: Reply.Token) { post(.reply(message, token)) }
 
+    var executor: (any TaskExecutor)? { self }
+
+    func enqueue(_ job: consuming ExecutorJob) { post(.job(UnownedJob(job))) }
+
+    func run(_ job: UnownedJob) { job.runSynchronously(on: asUnownedTaskExecutor()) }
+
     func post(_ mail: Mail) {
         let (wasEmpty, isClosed) = contents.withLock { contents in
             if contents.isClosed { return (false, true) }
             contents.mail.append(mail)
             return (contents.mail.count == 1, false)
         }
-        if isClosed { return Self.returnToSender(mail) }
+        if isClosed { return returnToSender(mail) }
         if wasEmpty {
             var one: UInt64 = 1
             write(wakeDescriptor, &one, 8)
@@ -60,16 +67,16 @@ final class Mailbox: ReplyOutlet {
             contents.isClosed = true
             return contents.mail
         }
-        for mail in rest { Self.returnToSender(mail) }
+        for mail in rest { returnToSender(mail) }
     }
 
-    /// Tells a sender that its client is gone.
-    static func returnToSender(_ mail: Mail) {
-        guard case .reply(let message, _) = mail else { return }
-        switch message {
-        case .watch(let action): action()
-        case .open(_, let writer), .chunk(_, let writer): writer.closed()
-        case .complete, .finish, .abandon: break
+    /// Tells a sender that its client is gone. A task is brought to its end all the same.
+    func returnToSender(_ mail: Mail) {
+        switch mail {
+        case .job(let job): run(job)
+        case .reply(.watch(let action), _): action()
+        case .reply(.open(_, let writer), _), .reply(.chunk(_, let writer), _): writer.closed()
+        case .reply, .bodyRoom, .drain, .stop: break
         }
     }
 }

@@ -12,6 +12,9 @@ package final class Alarm: Sendable {
         var latest: Instant?
         var rung = false
         var sleeper: CheckedContinuation<Void, Never>?
+        /// When the timer goes off; nil: it is not set. It is set anew only when it would go off too late, for that
+        /// wakes a thread, and most sleeps end by a ring.
+        var armedFor: Instant?
 
         /// When to wake the one asleep, if nobody rings.
         var next: Instant? {
@@ -29,7 +32,7 @@ package final class Alarm: Sendable {
     package init(clock: RunClock) {
         self.clock = clock
         timer = DispatchSource.makeTimerSource(queue: DispatchQueue(label: "work.alarm"))
-        timer.setEventHandler { [weak self] in self?.ring() }
+        timer.setEventHandler { [weak self] in self?.timeIsUp() }
         timer.schedule(deadline: .distantFuture)
         timer.activate()
     }
@@ -48,12 +51,32 @@ package final class Alarm: Sendable {
 
     /// Somebody wants to be up at `moment`.
     package func set(_ moment: Instant) {
-        state.withLock { state in
+        let sleeper = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            if state.sleeper != nil, moment <= clock.now() {
+                defer { state.sleeper = nil }
+                return state.sleeper
+            }
             // Whoever is awake looks at the moments before falling asleep.
             let isSooner = state.sleeper != nil && state.next.map { moment < $0 } ?? true
             state.moments.insert(moment)
-            if isSooner { arm(moment) }
+            if isSooner { arm(moment, &state) }
+            return nil
         }
+        sleeper?.resume()
+    }
+
+    private func timeIsUp() {
+        let sleeper = state.withLock { state -> CheckedContinuation<Void, Never>? in
+            state.armedFor = nil
+            guard state.sleeper != nil, let next = state.next else { return nil }
+            if next > clock.now() {
+                arm(next, &state)
+                return nil
+            }
+            defer { state.sleeper = nil }
+            return state.sleeper
+        }
+        sleeper?.resume()
     }
 
     /// Sleeps until it rings, the earliest moment has come, or it is `latest`; forgets the moments that have come.
@@ -65,7 +88,7 @@ package final class Alarm: Sendable {
                 if state.rung || hasCome { return true }
                 state.sleeper = continuation
                 state.latest = latest
-                if let next = state.next { arm(next) }
+                if let next = state.next { arm(next, &state) }
                 return false
             }
             if isAwake { continuation.resume() }
@@ -87,7 +110,9 @@ package final class Alarm: Sendable {
     }
 
     /// Under the lock: of two who set it at the same time the earlier moment must win.
-    private func arm(_ moment: Instant) {
+    private func arm(_ moment: Instant, _ state: inout State) {
+        guard state.armedFor.map({ moment < $0 }) ?? true else { return }
+        state.armedFor = moment
         let wait = max(0, (moment - clock.now()).wholeMilliseconds)
         timer.schedule(deadline: .now() + .milliseconds(Int(min(wait, 86_400_000))), leeway: .milliseconds(1))
     }

@@ -150,20 +150,20 @@ extension Workshop {
     package func route(
         _ request: GenerationRequest, allowed: [ProviderID]?, history: Routing.History = .init(), at now: Instant
     ) -> Route {
-        let settings = settings
+        let (desks, routing, inline) = crossroads
         let standings = board.standings()
         let kind = RequestKind(request.parameters)
-        let candidates = desks.values.sorted { $0.rank < $1.rank }.compactMap { desk -> Routing.Candidate? in
+        let candidates = desks.compactMap { desk -> Routing.Candidate? in
             guard let standing = standings[desk.id] else { return nil }
             // Holding a request against a table takes time, and one that is switched off is out whatever its table says.
             guard standing.mayBeAsked else { return Routing.Candidate(desk.id, standing: standing) }
             return Routing.Candidate(
                 desk.id,
-                refusals: desk.refusals(of: request, pictures: pictures, inline: settings.inputs.inline),
+                refusals: desk.refusals(of: request, pictures: pictures, inline: inline),
                 standing: standing, cost: desk.cost(of: request), usual: standing.usual(kind) ?? desk.typical(kind))
         }
         var random = SystemRandomNumberGenerator()
-        return Routing(settings.routing).route(
+        return Routing(routing).route(
             request, allowed: allowed, history: history, among: candidates, at: now, random: &random)
     }
 

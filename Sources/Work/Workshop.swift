@@ -21,6 +21,8 @@ package final class Workshop: Sendable {
     private struct State {
         var settings: WorkSettings
         var desks: [ProviderID: any Desk]
+        /// The same by rank, as routing goes through them.
+        var ranked: [any Desk] = []
         var isStopping = false
     }
 
@@ -48,6 +50,11 @@ package final class Workshop: Sendable {
 
     package var desks: [ProviderID: any Desk] { state.withLock { $0.desks } }
 
+    /// What routing needs, by itself: it is done for every submit, and the settings are much to copy.
+    var crossroads: (desks: [any Desk], routing: RoutingSettings, inline: Bool) {
+        state.withLock { ($0.ranked, $0.settings.routing, $0.settings.inputs.inline) }
+    }
+
     /// Takes a new configuration. A provider that is no longer in it, or no longer has a key, keeps the desk it had
     /// while jobs run there: they are followed to their end, but get no company.
     package func configure(_ settings: WorkSettings, desks: [any Desk]) {
@@ -58,6 +65,7 @@ package final class Workshop: Sendable {
             let gone = state.desks.keys.filter { !named.contains($0) }
             let keyless = desks.filter { !$0.hasKey && state.desks[$0.id]?.hasKey == true }.map(\.id)
             for desk in desks where !keyless.contains(desk.id) { state.desks[desk.id] = desk }
+            state.ranked = state.desks.values.sorted { $0.rank < $1.rank }
             return (gone + keyless, known)
         }
         for desk in desks {

@@ -12,13 +12,13 @@ struct RateLimiterTests {
     @Test func `allows a minute's worth at once and then one at a time`() {
         let limiter = RateLimiter()
         for left in stride(from: 2, through: 0, by: -1) {
-            let verdict = limiter.take(.key(key), perMinute: 3, now: start)
+            let verdict = limiter.take(.reader(key), perMinute: 3, now: start)
             #expect(verdict.isAllowed && verdict.remaining == left)
         }
-        let refused = limiter.take(.key(key), perMinute: 3, now: start)
+        let refused = limiter.take(.reader(key), perMinute: 3, now: start)
         #expect(!refused.isAllowed && refused.retryAfter == 20)
-        #expect(!limiter.take(.key(key), perMinute: 3, now: start + .seconds(19)).isAllowed)
-        #expect(limiter.take(.key(key), perMinute: 3, now: start + .seconds(21)).isAllowed)
+        #expect(!limiter.take(.reader(key), perMinute: 3, now: start + .seconds(19)).isAllowed)
+        #expect(limiter.take(.reader(key), perMinute: 3, now: start + .seconds(21)).isAllowed)
     }
 
     @Test func `says what it says in the fields of the draft`() {
@@ -27,21 +27,12 @@ struct RateLimiterTests {
         #expect(verdict.headers["RateLimit-Policy"] == "\"minute\";q=600;w=60")
     }
 
-    @Test func `takes from both or from neither`() {
-        let limiter = RateLimiter()
-        let both = { limiter.take((.key(self.key), 5), and: (.account(self.account), 2), now: self.start) }
-        #expect(both().isAllowed && both().isAllowed)
-        #expect(!both().isAllowed && !both().isAllowed)
-        // The account said no, so the key has lost nothing by it.
-        #expect(limiter.take(.key(key), perMinute: 5, now: start).remaining == 2)
-    }
-
     @Test func `is not emptied by a clock that steps back, nor overfilled by one that leaps`() {
         let limiter = RateLimiter()
-        #expect(limiter.take(.key(key), perMinute: 2, now: start).isAllowed)
-        #expect(limiter.take(.key(key), perMinute: 2, now: start - .seconds(86_400)).isAllowed)
+        #expect(limiter.take(.reader(key), perMinute: 2, now: start).isAllowed)
+        #expect(limiter.take(.reader(key), perMinute: 2, now: start - .seconds(86_400)).isAllowed)
         let later = start + .seconds(86_400)
-        #expect(limiter.take(.key(key), perMinute: 2, now: later).remaining == 1)
+        #expect(limiter.take(.reader(key), perMinute: 2, now: later).remaining == 1)
     }
 
     @Test func `holds no more than its room, and keeps customers when strangers flood it`() {
@@ -54,6 +45,6 @@ struct RateLimiterTests {
     }
 
     @Test func `allows nothing at a limit of nothing`() {
-        #expect(!RateLimiter().take(.key(key), perMinute: 0, now: start).isAllowed)
+        #expect(!RateLimiter().take(.reader(key), perMinute: 0, now: start).isAllowed)
     }
 }

@@ -43,6 +43,18 @@ import Testing
         }
     }
 
+    @Test func `does not ask about a body that came with its head`() async throws {
+        var handler = TestHandler.echo
+        handler.admitting = { _ in .text("no", status: 401) }
+        try await withServer(handler) { _, port in
+            let client = try RawClient(port: port)
+            let whole = "POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+            #expect(try client.roundTrip(whole).text == "POST /a hello")
+            client.send("POST /a HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhell")
+            #expect(try client.response().status == 401)
+        }
+    }
+
     @Test func `goes on after a small body that nobody wanted`() async throws {
         var handler = TestHandler.echo
         handler.admitting = { $0.path == "/no" ? .text("no", status: .notFound) : nil }

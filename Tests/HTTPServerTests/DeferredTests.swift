@@ -1,3 +1,5 @@
+import Dispatch
+import Glibc
 import HTTP
 import HTTPServer
 import Synchronization
@@ -52,6 +54,62 @@ import Testing
             let client = try RawClient(port: port)
             #expect(try client.roundTrip("GET /x HTTP/1.1\r\nHost: x\r\n\r\n").text == "awaited /x")
         }
+    }
+
+    @Test func `may be awaited on the loop, wherever the waking comes from`() async throws {
+        // What runs on one loop never runs at the same time.
+        let (isBusy, overlaps) = (Locked(false), Locked(0))
+        let section: @Sendable () -> Void = {
+            if isBusy.withLock({ busy in
+                defer { busy = true }
+                return busy
+            }) {
+                overlaps.withLock { $0 += 1 }
+            }
+            usleep(50)
+            isBusy.withLock { $0 = false }
+        }
+        let handler = TestHandler { request, reply in
+            reply.answerHere {
+                section()
+                await withUnsafeContinuation { waiting in DispatchQueue.global().async { waiting.resume() } }
+                section()
+                return .text("awaited \(request.path)")
+            }
+            return nil
+        }
+        try await withServer(handler) { _, port in
+            let clients = try (0..<20).map { _ in try RawClient(port: port) }
+            for _ in 0..<20 {
+                for client in clients { client.send("GET /x HTTP/1.1\r\nHost: x\r\n\r\n") }
+                for client in clients { #expect(try client.response().text == "awaited /x") }
+            }
+        }
+        #expect(overlaps.withLock { $0 } == 0)
+    }
+
+    /// Whatever it had to do besides answering must still be done.
+    @Test func `that was waited for on the loop comes to its end when there is no loop any more`() async throws {
+        let (waits, wait) = AsyncStream.makeStream(of: UnsafeContinuation<Void, Never>.self)
+        let (ends, end) = AsyncStream.makeStream(of: Bool.self)
+        let handler = TestHandler { _, reply in
+            reply.answerHere {
+                await withUnsafeContinuation { wait.yield($0) }
+                end.yield(true)
+                return .text("nobody")
+            }
+            return nil
+        }
+        var waiting: UnsafeContinuation<Void, Never>?
+        try await withServer(handler) { _, port in
+            let client = try RawClient(port: port)
+            client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            var all = waits.makeAsyncIterator()
+            waiting = await all.next()
+        }
+        try #require(waiting).resume()
+        var ended = ends.makeAsyncIterator()
+        #expect(await ended.next() == true)
     }
 
     @Test func `is not waited for when the client leaves`() async throws {

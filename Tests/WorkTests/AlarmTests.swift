@@ -80,6 +80,30 @@ import Testing
         await alarm.sleep()
     }
 
+    @Test(.timeLimit(.minutes(1))) func `a moment that has come wakes who sleeps towards a later one`() async {
+        let clock = RunClock.system()
+        for _ in 0..<100 {
+            let alarm = Alarm(clock: clock)
+            async let asleep: Void = alarm.sleep(until: clock.now() + .seconds(600))
+            await Task.yield()
+            alarm.set(clock.now())
+            await asleep
+        }
+    }
+
+    /// The timer is left as it is when sleeps get longer; going off too early must not pass for going off.
+    @Test func `sleeps on when its timer was set for an earlier sleep`() async {
+        let clock = RunClock.system()
+        let alarm = Alarm(clock: clock)
+        let short = Task { await alarm.sleep(until: clock.now() + .milliseconds(20)) }
+        await Task.yield()
+        alarm.ring()
+        await short.value
+        let latest = clock.now() + .milliseconds(60)
+        await alarm.sleep(until: latest)
+        #expect(clock.now() >= latest)
+    }
+
     @Test func `many moments come out in order`() async {
         let now = Mutex(Instant(milliseconds: 0))
         let alarm = Alarm(clock: RunClock { now.withLock { $0 } })

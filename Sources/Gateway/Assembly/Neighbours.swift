@@ -23,10 +23,9 @@ extension House {
                     .success(PictureFacts(format: format, width: width, height: height))
                 }
             },
-            objection: { [weak self] url in
-                guard let self else { return nil }
+            objection: { [rules] url in
                 do throws(URLFault) {
-                    _ = try CheckedURL(url, egress: configuration.egress(own: listeners))
+                    _ = try CheckedURL(url, egress: rules.policy.egress)
                     return nil
                 } catch {
                     return error.description

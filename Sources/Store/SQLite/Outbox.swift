@@ -45,6 +45,7 @@ extension Transaction {
         isSkipped: Bool = false, at now: Instant
     ) throws -> DeliveryID {
         let id = DeliveryID.new(at: now)
+        if !isSkipped { hasMail = true }
         try database.run(
             """
             INSERT INTO deliveries (id, event, account, endpoint, url, lane, state, due_at, created_at, ended_at)

@@ -18,6 +18,7 @@ package final class SQLiteStore: Store {
     let queueOrder = QueueOrder()
     let spending: Spending
     let handlers = Mutex<[@Sendable ([RenderedTask]) -> Void]>([])
+    private let mailHandlers = Mutex<[@Sendable () -> Void]>([])
     /// Unfinished tasks as they are, and ended ones since the start.
     let taskCounts = Mutex<[TaskState: Int]>([:])
     /// Whose slot was dispatched last, so that the next look begins after it. A hint: nothing is lost with it.
@@ -109,12 +110,16 @@ package final class SQLiteStore: Store {
         handlers.withLock { $0.append(handler) }
     }
 
+    /// `handler` is called after a commit that wrote deliveries.
+    package func onMail(_ handler: @escaping @Sendable () -> Void) { mailHandlers.withLock { $0.append(handler) } }
+
     func rendered(_ task: GenerationTask) -> RenderedTask { RenderedTask(task: task, render: rendering.status) }
 
     /// Makes known what a commit changed. On the writer's queue, before anyone is answered.
     private func publish(_ transaction: Transaction) {
         keyTable.set(transaction.balances)
         for act in transaction.afterwards { act() }
+        if transaction.hasMail { for handler in mailHandlers.withLock({ $0 }) { handler() } }
         guard !transaction.changes.isEmpty else { return }
         var changed: [RenderedTask] = []
         changed.reserveCapacity(transaction.changes.count)

@@ -9,6 +9,8 @@ final class Transaction {
     /// Each change of a task, in order.
     private(set) var changes: [TaskChange] = []
     private(set) var balances: [(account: AccountID, balance: Credits)] = []
+    /// Whether there is something to be sent that was not there before.
+    var hasMail = false
     /// For rarer things to be made known.
     private(set) var afterwards: [() -> Void] = []
 
