@@ -9,6 +9,8 @@ final class LogSink: Sendable {
     private struct State {
         var pending: [UInt8] = []
         var isWriting = false
+        /// When the last of them was out.
+        var wroteAt = DispatchTime(uptimeNanoseconds: 0)
         var dropped: UInt64 = 0
         var untold: UInt64 = 0
         var counts: [UInt64] = [0, 0, 0, 0]
@@ -17,6 +19,9 @@ final class LogSink: Sendable {
 
     /// A few thousand lines: the noise of a bad second, and no more memory than an upload takes.
     private static let roomBytes = 1 << 20
+    /// A line after a quiet moment goes out at once; in a busy one they gather for so long, for each waking of a thread
+    /// costs more than the line does.
+    private static let gathering = DispatchTimeInterval.milliseconds(5)
 
     let threshold: Atomic<Int>
     private let format: Log.Format
@@ -44,18 +49,23 @@ final class LogSink: Sendable {
         let redactor = state.withLock { $0.redactor }
         redactor.clean(&bytes)
         bytes.append(0x0A)
-        let starts = state.withLock { state in
+        let start = state.withLock { state -> DispatchTime? in
             state.counts[line.level.rank] += 1
             guard state.pending.count + bytes.count <= Self.roomBytes else {
                 state.dropped += 1
                 state.untold += 1
-                return false
+                return nil
             }
             state.pending += bytes
             defer { state.isWriting = true }
-            return !state.isWriting
+            return state.isWriting ? nil : state.wroteAt + Self.gathering
         }
-        if starts { queue.async { self.drain() } }
+        guard let start else { return }
+        if start <= .now() {
+            queue.async { self.drain() }
+        } else {
+            queue.asyncAfter(deadline: start) { self.drain() }
+        }
     }
 
     func flush() { queue.sync { drain() } }
@@ -66,7 +76,10 @@ final class LogSink: Sendable {
                 let taken = (state.pending, state.untold)
                 state.pending = []
                 state.untold = 0
-                if taken.0.isEmpty, taken.1 == 0 { state.isWriting = false }
+                if taken.0.isEmpty, taken.1 == 0 {
+                    state.isWriting = false
+                    state.wroteAt = .now()
+                }
                 return taken
             }
             if bytes.isEmpty, untold == 0 { return }
