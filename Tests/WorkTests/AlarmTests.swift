@@ -100,8 +100,13 @@ import Testing
         alarm.ring()
         await short.value
         let latest = clock.now() + .milliseconds(60)
-        await alarm.sleep(until: latest)
-        #expect(clock.now() >= latest)
+        var sleeps = 0
+        while clock.now() < latest {
+            sleeps += 1
+            await alarm.sleep(until: latest)
+        }
+        // On a busy machine the short sleep may have ended by itself, and then it is the ring that ends one too early.
+        #expect(sleeps <= 2)
     }
 
     @Test func `many moments come out in order`() async {

@@ -13,11 +13,7 @@ import Testing
         let refused = refused
         let desk = ScriptedDesk("only") { $0.submit = { _ in .trouble(trouble, refused) } }
         try await House.with(desk) { house in
-            let kind = RequestKind(Parameters([:]))
-            house.shop.board.change("only") { standing in
-                for _ in 0..<5 { standing.generationFailed(kind, because: "500", at: house.now) }
-            }
-            house.advance(.seconds(16))
+            let kind = house.kindReadyForAProbe()
             _ = try await house.submit()
             _ = try await house.dispatch()
             #expect(desk.seen.submits.count == 1, "the probe")
@@ -31,11 +27,7 @@ import Testing
             $0.submit = { _ in .done(UpstreamHandle(id: "u"), UpstreamResults(model: .url(House.model))) }
         }
         try await House.with(desk) { house in
-            let kind = RequestKind(Parameters([:]))
-            house.shop.board.change("only") { standing in
-                for _ in 0..<5 { standing.generationFailed(kind, because: "500", at: house.now) }
-            }
-            house.advance(.seconds(16))
+            let kind = house.kindReadyForAProbe()
             _ = try await house.submit()
             #expect(try await house.dispatch() == [.ready: 1])
             let now = house.now
@@ -58,5 +50,17 @@ import Testing
             let now = house.now
             #expect(house.shop.board["only"]?.door.obstacle(at: now) == nil)
         }
+    }
+}
+
+extension House {
+    /// A kind of job that failed at "only" until its breaker opened, and has been left alone for long enough.
+    fileprivate func kindReadyForAProbe() -> RequestKind {
+        let kind = RequestKind(Parameters([:]))
+        shop.board.change("only") { standing in
+            for _ in 0..<5 { standing.generationFailed(kind, because: "500", at: now) }
+        }
+        advance(.seconds(16))
+        return kind
     }
 }
