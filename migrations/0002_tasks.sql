@@ -153,6 +153,8 @@ CREATE INDEX slots_submitting ON slots (due_at) WHERE state = 'submitting';
 CREATE INDEX slots_unknown ON slots (due_at) WHERE state = 'unknown';
 CREATE INDEX slots_running ON slots (due_at) WHERE state = 'running';
 CREATE INDEX slots_fetching ON slots (due_at) WHERE state = 'fetching';
+-- For whoever removes an attempt: SQLite asks whether a slot still points to it.
+CREATE INDEX slots_by_attempt ON slots (attempt) WHERE attempt IS NOT NULL;
 
 CREATE TABLE attempts (
     -- One try at one provider, which may cost the operator real money: here before the first byte is sent.

@@ -79,9 +79,12 @@ struct GenerationBody {
     }
 
     private static func refuseUnknown(_ fields: inout Fields) {
+        var unknown = 0
         for name in fields.names where !names.contains(name) {
+            unknown += 1
             let shown = String(String.UnicodeScalarView(name.unicodeScalars.prefix(64)))
-            let nearest = Spelling.nearest(to: name, of: names)
+            // To look for a name among all others takes time, and nobody mistypes more than a few.
+            let nearest = unknown <= 8 ? Spelling.nearest(to: name, of: names) : nil
             fields.fault(
                 FieldFault(
                     shown, "\(shown) is not a field of this API.",

@@ -81,7 +81,7 @@ extension API {
 
     // MARK: Steps of a submit
 
-    /// What may be read on an event loop: some 20 microseconds.
+    /// What may be read on an event loop: some 20 microseconds, and a few hundred for the oddest.
     private static let lightBody = 8 << 10
 
     struct Taken: Sendable {

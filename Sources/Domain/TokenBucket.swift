@@ -13,13 +13,13 @@ package struct TokenBucket: Hashable, Sendable {
     }
 
     /// Takes one token, or says how long until there is one.
-    package mutating func take(_ count: Double = 1, now: Instant) -> Duration? {
+    package mutating func take(now: Instant) -> Duration? {
         fill(now)
-        guard tokens < count else {
-            tokens -= count
+        guard tokens < 1 else {
+            tokens -= 1
             return nil
         }
-        return .milliseconds(Int64(((count - tokens) / perSecond * 1000).rounded(.up)))
+        return .milliseconds(Int64(((1 - tokens) / perSecond * 1000).rounded(.up)))
     }
 
     /// Whole tokens there are now.

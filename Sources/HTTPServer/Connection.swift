@@ -116,13 +116,16 @@ final class Upload {
     var bytes: [UInt8] = []
     var reservedBytes = 0
     var mustSayContinue: Bool
+    /// The handler has said that it wants the body, before it was there.
+    var isAdmitted: Bool
     /// When reading began, in milliseconds of the loop's clock.
     var started: UInt64 = 0
 
-    init(request: HTTPRequest, exchange: Exchange, framing: Framing) {
+    init(request: HTTPRequest, exchange: Exchange, framing: Framing, isAdmitted: Bool) {
         self.request = request
         self.exchange = exchange
         self.framing = framing
+        self.isAdmitted = isAdmitted
         mustSayContinue = framing.expectsContinue
     }
 }

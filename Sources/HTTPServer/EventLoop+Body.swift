@@ -5,7 +5,7 @@ extension EventLoop {
     /// body that came together with its head there is nothing to refuse: the handler says it all when it has both.
     func beginBody(_ connection: Connection, _ framing: Framing, _ exchange: Exchange, bytesHere: Int) {
         var isHere = false
-        if case .length(let length) = framing.body { isHere = length <= bytesHere }
+        if case .length(let length) = framing.body { isHere = length <= min(bytesHere, limits.bodyBytes) }
         if !isHere, let answer = core.handler.admit(request) {
             return refuseBody(connection, framing, exchange, answer)
         }
@@ -15,7 +15,7 @@ extension EventLoop {
             let answer = core.configuration.errorBody(refusal, exchange.id)
             return refuseBody(connection, framing, exchange, answer)
         }
-        connection.upload = Upload(request: request, exchange: exchange, framing: framing)
+        connection.upload = Upload(request: request, exchange: exchange, framing: framing, isAdmitted: !isHere)
         makeRoom(connection)
     }
 
@@ -43,6 +43,12 @@ extension EventLoop {
         case .none, .chunked: wanted = max(upload.reservedBytes * 2, scratch.count * 2)
         }
         guard core.budget.reserve(wanted - upload.reservedBytes) else {
+            // Nobody waits for room who would be refused when there is.
+            if !upload.isAdmitted, let answer = core.handler.admit(upload.request) {
+                connection.upload = nil
+                return refuseBody(connection, upload.framing, upload.exchange, answer)
+            }
+            upload.isAdmitted = true
             if connection.phase != .awaitingRoom {
                 connection.phase = .awaitingRoom
                 awaitingRoom.append(connection)

@@ -111,7 +111,8 @@ package final class Alarm: Sendable {
 
     /// Under the lock: of two who set it at the same time the earlier moment must win.
     private func arm(_ moment: Instant, _ state: inout State) {
-        guard state.armedFor.map({ moment < $0 }) ?? true else { return }
+        // A timer that should have gone off is not waited for: it does not count the time that a machine was suspended.
+        guard state.armedFor.map({ moment < $0 || $0 < clock.now() }) ?? true else { return }
         state.armedFor = moment
         let wait = max(0, (moment - clock.now()).wholeMilliseconds)
         timer.schedule(deadline: .now() + .milliseconds(Int(min(wait, 86_400_000))), leeway: .milliseconds(1))

@@ -89,6 +89,14 @@ struct GenerationBodyTests {
         #expect(faults.first?.suggestion?.contains("Did you mean") == false)
     }
 
+    /// To guess takes longer than to read: a body of nothing but odd names must not cost much.
+    @Test func `guesses at a few names only, and names them all`() {
+        let names = (0..<300).map { "textur\(String($0, radix: 36))x" }
+        let faults = Self.faults(Self.read("{" + names.map { "\"\($0)\":1" }.joined(separator: ",") + "}"))
+        #expect(faults.filter { $0.message.hasSuffix("is not a field of this API.") }.count == 300)
+        #expect(faults.filter { $0.suggestion?.hasPrefix("Did you mean textures") == true }.count == 8)
+    }
+
     @Test func `leaves out what clients of 3D AI Studio send and says so`() throws {
         let body = #"{"image_url":"https://example.com/a.png","enable_pbr":true,"model":"trellis2","prompt":null}"#
         #expect(try Self.read(body).get().adjustments.map(\.parameter) == ["enable_pbr", "model"])

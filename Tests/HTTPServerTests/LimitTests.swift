@@ -141,6 +141,28 @@ import Testing
         }
     }
 
+    @Test func `on all bodies together make nobody wait who is refused anyhow`() async throws {
+        var handler = TestHandler { _, _ in nil }
+        handler.admitting = { $0.path == "/no" ? .text("no", status: 401) : nil }
+        try await withServer(
+            handler,
+            {
+                $0.limits.bodiesInMemoryBytes = 1000
+                $0.limits.bodyRoomSeconds = 15
+            }
+        ) { server, port in
+            let glutton = try RawClient(port: port)
+            glutton.send("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nbegun")
+            while server.metrics.bodyBytesInMemory < 1000 { await Task.yield() }
+            // Head and body in one piece, so that the handler was not asked before there was to be room.
+            let stranger = try RawClient(port: port)
+            let whole = { (path: String) in "POST \(path) HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello" }
+            #expect(try stranger.roundTrip(whole("/no")).status == 401)
+            stranger.send(whole("/yes"))
+            #expect(!stranger.isReadable(within: 0.2))
+        }
+    }
+
     @Test func `on what a client sends ahead stop the reading, not the answering`() async throws {
         let (held, note) = AsyncStream.makeStream(of: Reply.self)
         let handler = TestHandler { request, reply in

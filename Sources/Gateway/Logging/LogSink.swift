@@ -10,7 +10,7 @@ final class LogSink: Sendable {
         var pending: [UInt8] = []
         var isWriting = false
         /// When the last of them was out.
-        var wroteAt = DispatchTime(uptimeNanoseconds: 0)
+        var wroteAt = DispatchTime(uptimeNanoseconds: 1)
         var dropped: UInt64 = 0
         var untold: UInt64 = 0
         var counts: [UInt64] = [0, 0, 0, 0]
@@ -19,8 +19,8 @@ final class LogSink: Sendable {
 
     /// A few thousand lines: the noise of a bad second, and no more memory than an upload takes.
     private static let roomBytes = 1 << 20
-    /// A line after a quiet moment goes out at once; in a busy one they gather for so long, for each waking of a thread
-    /// costs more than the line does.
+    /// A line after a quiet moment goes out at once, and so does an error, which may be the last line there is. In a busy
+    /// moment they gather for so long, for each waking of a thread costs more than the line does.
     private static let gathering = DispatchTimeInterval.milliseconds(5)
 
     let threshold: Atomic<Int>
@@ -58,6 +58,7 @@ final class LogSink: Sendable {
             }
             state.pending += bytes
             defer { state.isWriting = true }
+            if line.level == .error { return .now() }
             return state.isWriting ? nil : state.wroteAt + Self.gathering
         }
         guard let start else { return }

@@ -110,7 +110,7 @@ package final class SQLiteStore: Store {
         handlers.withLock { $0.append(handler) }
     }
 
-    /// `handler` is called after a commit that wrote deliveries.
+    /// `handler` is called after a commit that inserted deliveries.
     package func onMail(_ handler: @escaping @Sendable () -> Void) { mailHandlers.withLock { $0.append(handler) } }
 
     func rendered(_ task: GenerationTask) -> RenderedTask { RenderedTask(task: task, render: rendering.status) }

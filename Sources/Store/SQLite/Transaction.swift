@@ -9,7 +9,7 @@ final class Transaction {
     /// Each change of a task, in order.
     private(set) var changes: [TaskChange] = []
     private(set) var balances: [(account: AccountID, balance: Credits)] = []
-    /// Whether there is something to be sent that was not there before.
+    /// Whether a delivery was inserted that is to be sent. Who makes an old one pending again wakes the sender itself.
     var hasMail = false
     /// For rarer things to be made known.
     private(set) var afterwards: [() -> Void] = []
