@@ -33,6 +33,8 @@ from gateway import Gateway, binary, data_uri  # noqa: E402
 from work_house import Simulator, provider_config  # noqa: E402
 
 DAY = 86_400_000
+# Beyond which the janitor removes tasks here.
+OLD = 60 * DAY
 BODY = {"image_url": "https://example.com/a.png", "textures": True}
 
 
@@ -42,6 +44,7 @@ def config(sim: Simulator) -> dict:
         "providers": provider_config({"fal": sim}, concurrency=1000),
         "polling": {"scale": 0.01},
         "limits": {"requests_per_minute": 10_000_000, "reads_per_minute": 10_000_000, "concurrent_tasks": 100_000},
+        "retention": {"tasks": OLD // 1000},
     }
 
 
@@ -63,8 +66,14 @@ class Multiplier:
         self.finished = self.base.execute("SELECT finished_at FROM tasks").fetchone()[0]
 
     def multiply(self, count: int) -> None:
+        self.add([30 * DAY * (count - i) // (count + 1) for i in range(count)], isPaid=True)
+
+    def age(self, count: int) -> None:
+        """Some that are due to be removed, without the postings that would stay."""
+        self.add([OLD + DAY + i for i in range(count, 0, -1)], isPaid=False)
+
+    def add(self, ages: list[int], isPaid: bool) -> None:
         now = int(time.time() * 1000)
-        ages = [30 * DAY * (count - i) // (count + 1) for i in range(count)]
         moments = [now - age for age in ages]
         self.base.execute("BEGIN")
         # What the schema sees to at every write is true of these rows by construction, and proved at the end.
@@ -80,7 +89,8 @@ class Multiplier:
         week = sum(age > 7 * DAY for age in ages)
         self.copy("idempotency", moments[week:], ages[week:], {"task": 1, "key": 3})
         self.copy("events", moments[week:], ages[week:], {"id": 4, "task": 1}, where="kind = 'task.finished'")
-        self.post(moments)
+        if isPaid:
+            self.post(moments)
         for _, sql in triggers:
             self.base.execute(sql)
         self.base.execute("COMMIT")
@@ -234,6 +244,19 @@ def measure(size: int, rounds: int, sim: Simulator) -> dict[str, float]:
     figures["start, ms"] = middle(starts)
     figures["slowest of 300 submits after the start, ms"] = middle(stopped)
     figures["CPU of start, janitor, sweep and 2 s, ms"] = middle(resting)
+    Multiplier(place / "data/gateway.db").age(1000)
+    gateway.start()
+    with sqlite3.connect(f"file:{place}/data/gateway.db?mode=ro", uri=True) as rows:
+        old_ones = "SELECT count(*) FROM tasks WHERE finished_at < (unixepoch() * 1000 - ?)"
+        began = time.perf_counter()
+        beside = milliseconds(lambda n: gateway.submit(BODY), 20)
+        while rows.execute(old_ones, [OLD]).fetchone()[0]:
+            beside += milliseconds(lambda n: gateway.submit(BODY), 5)
+            assert time.perf_counter() - began < 120, "old tasks are not removed"
+        figures["to remove 1,000 old tasks, ms"] = (time.perf_counter() - began) * 1000
+    figures["slowest submit meanwhile, ms"] = max(beside)
+    settle(gateway)
+    gateway.stop()
     gateway.start()
     try:
         read = lambda path: gateway.get(path).raise_for_status()  # noqa: E731
