@@ -8,7 +8,8 @@ hashes, over the last thirty days: a million tasks are two million postings. The
 asked from outside. Every figure is a median; a curve that is flat is what is looked for. Stores are kept in
 .build/bench-scale and used again while the schema is the same.
 
-Fails when the start takes a second or more, or the largest store costs more than three times the smallest.
+Fails when the start takes a second or more, or the largest store costs more than three times the smallest. The janitor
+goes through all ended tasks once after each start, so many at a time that it takes less than a fifth of a core.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from work_house import Simulator, provider_config  # noqa: E402
 DAY = 86_400_000
 # Beyond which the janitor removes tasks here.
 OLD = 60 * DAY
+JANITOR = "CPU of start, janitor, sweep and 2 s, ms"
 BODY = {"image_url": "https://example.com/a.png", "textures": True}
 
 
@@ -243,7 +245,7 @@ def measure(size: int, rounds: int, sim: Simulator) -> dict[str, float]:
         gateway.stop()
     figures["start, ms"] = middle(starts)
     figures["slowest of 300 submits after the start, ms"] = middle(stopped)
-    figures["CPU of start, janitor, sweep and 2 s, ms"] = middle(resting)
+    figures[JANITOR] = middle(resting)
     Multiplier(place / "data/gateway.db").age(1000)
     gateway.start()
     with sqlite3.connect(f"file:{place}/data/gateway.db?mode=ro", uri=True) as rows:
@@ -307,7 +309,8 @@ def main() -> None:
         print(f"{name:44}" + "".join(f"{found[size][name]:12,.{0 if name == 'postings' else 2}f}" for size in sizes))
         grows = name in (
             "postings", "credits verify, s", "stats of thirty days, s", "database, MB", "memory at the end, MB")  # fmt: skip
-        if not grows and most[name] > 3 * least[name] + 5:
+        limit = 400 if name == JANITOR else 3 * least[name] + 5
+        if not grows and most[name] > limit:
             steep.append(name)
     slow = most["start, ms"] >= 1000
     print(f"start below 1 s: {'NO' if slow else 'yes'}; grows with the store: {', '.join(steep) or 'nothing'}")
