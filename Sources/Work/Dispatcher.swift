@@ -100,7 +100,9 @@ package final class Dispatcher: Duty {
         var limits = [now + settings.pace.wait(isParked && !route.isOut ? .seconds(30) : .seconds(5))]
         if let soonest = route.soonest { limits.append(max(soonest, now + settings.pace.wait(.milliseconds(200)))) }
         if route.isOut { limits.append(waitEnds) }
-        let until = limits.min() ?? now
+        // Each look costs a write: those that found no place to park share five hundred of them a second.
+        let queued = isParked ? 0 : shop.store.health.tasksByState[.queued] ?? 0
+        let until = max(limits.min() ?? now, now + settings.pace.wait(.milliseconds(2) * queued))
         return Errand(due.key) { [shop] in await shop.put(off: due, until: until) }
     }
 

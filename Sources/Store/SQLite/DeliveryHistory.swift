@@ -112,20 +112,29 @@ extension Database {
     fileprivate func stories(
         of endpoint: EndpointID, account: AccountID, before: DeliveryID?, limit: Int
     ) throws -> [DeliveryStory] {
-        try all(
+        var place = (at: Int64.max, id: [UInt8](repeating: 0xFF, count: 16))
+        if let before {
+            let found = try one(
+                "SELECT created_at, id FROM deliveries WHERE id = ?", { $0.bind(before) },
+                { (at: $0.integer(), id: $0.bytes()) })
+            guard let found else { return [] }
+            place = found
+        }
+        // The place as two values: behind an OR, or in a subquery, the index would be read from its end each time.
+        return try all(
             """
             SELECT d.id, d.event, d.url, d.state, d.tries, d.due_at, e.kind, e.task, d.created_at, a.status, a.error
               FROM deliveries AS d JOIN events AS e ON e.id = d.event
                    LEFT JOIN delivery_attempts AS a ON a.delivery = d.id AND a.try = d.tries
              WHERE d.endpoint = ?1 AND d.account = ?2
-               AND (?3 IS NULL OR (d.created_at, d.id) <
-                    (SELECT created_at, id FROM deliveries WHERE id = ?3))
-             ORDER BY d.created_at DESC, d.id DESC LIMIT ?4
+               AND (d.created_at, d.id) < (?3, ?4)
+             ORDER BY d.created_at DESC, d.id DESC LIMIT ?5
             """,
             {
                 $0.bind(endpoint)
                 $0.bind(account)
-                $0.bind(before)
+                $0.bind(place.at)
+                $0.bind(place.id)
                 $0.bind(limit)
             }
         ) { row in

@@ -9,15 +9,27 @@ extension SQLiteStore {
         let batch = min(max(1, retention.batch), 500)
         let (keys, keysFull) = try await writer.write { try $0.removeIdempotencyKeys(before: now, batch: batch) }
         let (files, filesFull) = try await letFilesGo(now: now, retention, batch: batch)
-        let (events, eventsFull) = try await writer.write {
-            try $0.removeEvents(before: now - retention.events, batch: batch)
-        }
-        let (tasks, tasksFull) = try await writer.write { [cache] in
-            try $0.removeTasks(before: now - retention.finishedTasks, batch: batch, cache)
-        }
+        let events = try await removeEvents(before: now - retention.events, batch: batch)
+        let tasks = try await removeTasks(before: now - retention.finishedTasks, batch: batch)
         return CleanUp(
             files: files, tasks: tasks, idempotencyKeys: keys, events: events,
-            more: keysFull || filesFull || eventsFull || tasksFull)
+            more: keysFull || filesFull || events == batch || tasks == batch)
+    }
+
+    // Looked for by a reader, who may have to pass many that must stay; the writer is told what to remove.
+
+    /// Old events, with their deliveries, unless one is still to be delivered.
+    private func removeEvents(before: Instant, batch: Int) async throws(StoreError) -> Int {
+        let found = try await readers.read { try $0.oldEvents(before: before, limit: batch) }
+        guard !found.isEmpty else { return 0 }
+        return try await writer.write { try $0.removeEvents(found) }
+    }
+
+    /// Ended tasks whose files have gone. What they cost stays in the ledger.
+    private func removeTasks(before: Instant, batch: Int) async throws(StoreError) -> Int {
+        let found = try await readers.read { try $0.oldTasks(before: before, limit: batch) }
+        guard !found.isEmpty else { return 0 }
+        return try await writer.write { [cache] in try $0.removeTasks(found, cache) }
     }
 
     package func keptFiles() async throws(StoreError) -> Set<String> {
@@ -200,45 +212,24 @@ extension Transaction {
         ) { $0.int() == 1 } ?? false
     }
 
-    /// Old events, with their deliveries, unless one is still to be delivered.
-    fileprivate func removeEvents(before: Instant, batch: Int) throws -> (Int, Bool) {
-        let events = try database.all(
-            """
-            SELECT id FROM events
-             WHERE at < ?
-               AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id AND state = 'pending')
-             ORDER BY at LIMIT ?
-            """,
-            {
-                $0.bind(before)
-                $0.bind(batch)
-            }
-        ) { try $0.id(Event.self) }
+    fileprivate func removeEvents(_ events: [EventID]) throws -> Int {
+        var count = 0
         for event in events {
+            // Somebody may have asked for it once more since it was found.
+            let isWaiting = try database.one(
+                "SELECT 1 FROM deliveries WHERE event = ? AND state = 'pending'", { $0.bind(event) }, { $0.int() })
+            guard isWaiting == nil else { continue }
+            count += 1
             try database.run(
                 "DELETE FROM delivery_attempts WHERE delivery IN (SELECT id FROM deliveries WHERE event = ?)"
             ) { $0.bind(event) }
             try database.run("DELETE FROM deliveries WHERE event = ?") { $0.bind(event) }
             try database.run("DELETE FROM events WHERE id = ?") { $0.bind(event) }
         }
-        return (events.count, events.count == batch)
+        return count
     }
 
-    /// Ended tasks whose files have gone. What they cost stays in the ledger.
-    fileprivate func removeTasks(before: Instant, batch: Int, _ cache: StatusCache) throws -> (Int, Bool) {
-        let tasks = try database.all(
-            """
-            SELECT id FROM tasks
-             WHERE finished_at < ?
-               AND NOT EXISTS (SELECT 1 FROM assets WHERE task = tasks.id AND removed_at IS NULL)
-               AND NOT EXISTS (SELECT 1 FROM inputs WHERE task = tasks.id AND removed_at IS NULL)
-             ORDER BY finished_at LIMIT ?
-            """,
-            {
-                $0.bind(before)
-                $0.bind(batch)
-            }
-        ) { try $0.id(GenerationTask.self) }
+    fileprivate func removeTasks(_ tasks: [TaskID], _ cache: StatusCache) throws -> Int {
         for task in tasks {
             try database.run("DELETE FROM inputs WHERE task = ?") { $0.bind(task) }
             try database.run("DELETE FROM assets WHERE task = ?") { $0.bind(task) }
@@ -248,6 +239,39 @@ extension Transaction {
             try database.run("DELETE FROM tasks WHERE id = ?") { $0.bind(task) }
             afterCommit { cache.remove(task) }
         }
-        return (tasks.count, tasks.count == batch)
+        return tasks.count
+    }
+}
+
+extension Database {
+    fileprivate func oldEvents(before: Instant, limit: Int) throws -> [EventID] {
+        try all(
+            """
+            SELECT id FROM events
+             WHERE at < ?
+               AND NOT EXISTS (SELECT 1 FROM deliveries WHERE event = events.id AND state = 'pending')
+             ORDER BY at LIMIT ?
+            """,
+            {
+                $0.bind(before)
+                $0.bind(limit)
+            }
+        ) { try $0.id(Event.self) }
+    }
+
+    fileprivate func oldTasks(before: Instant, limit: Int) throws -> [TaskID] {
+        try all(
+            """
+            SELECT id FROM tasks
+             WHERE finished_at < ?
+               AND NOT EXISTS (SELECT 1 FROM assets WHERE task = tasks.id AND removed_at IS NULL)
+               AND NOT EXISTS (SELECT 1 FROM inputs WHERE task = tasks.id AND removed_at IS NULL)
+             ORDER BY finished_at LIMIT ?
+            """,
+            {
+                $0.bind(before)
+                $0.bind(limit)
+            }
+        ) { try $0.id(GenerationTask.self) }
     }
 }

@@ -8,6 +8,8 @@ final class Readers: Sendable {
         // Only touched on `queue`, which runs one thing at a time.
         var database: Database?
         let queue = DispatchQueue(label: "store.reader", qos: .userInitiated)
+        /// Reads that have been given to it and are not over.
+        let load = Atomic<Int>(0)
         init(_ database: Database) { self.database = database }
     }
 
@@ -22,9 +24,11 @@ final class Readers: Sendable {
     }
 
     func read<R: Sendable>(_ body: @escaping @Sendable (Database) throws -> R) async throws(StoreError) -> R {
-        let reader = readers[(turn.wrappingAdd(1, ordering: .relaxed).newValue & .max) % readers.count]
+        let reader = leastBusy()
         let result: Result<R, StoreError> = await withUnsafeContinuation { continuation in
+            reader.load.wrappingAdd(1, ordering: .relaxed)
             reader.queue.async {
+                defer { reader.load.wrappingSubtract(1, ordering: .relaxed) }
                 guard let database = reader.database else { return continuation.resume(returning: .failure(.closed)) }
                 let result: Result<R, StoreError>
                 do { result = .success(try body(database)) } catch { result = .failure(StoreError(error)) }
@@ -32,6 +36,19 @@ final class Readers: Sendable {
             }
         }
         return try result.get()
+    }
+
+    /// In turn, but not behind a long read while another has nothing to do.
+    private func leastBusy() -> Reader {
+        let first = (turn.wrappingAdd(1, ordering: .relaxed).newValue & .max) % readers.count
+        var best = readers[first]
+        var least = best.load.load(ordering: .relaxed)
+        for step in 1..<readers.count where least > 0 {
+            let other = readers[(first + step) % readers.count]
+            let load = other.load.load(ordering: .relaxed)
+            if load < least { (best, least) = (other, load) }
+        }
+        return best
     }
 
     func close() async {
