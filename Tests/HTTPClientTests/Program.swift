@@ -9,8 +9,17 @@ final class Program {
     private var isRunning = true
 
     init(_ command: String) throws {
-        output = try #require(popen("echo $$; exec \(command) 2>/dev/null </dev/null", "r"))
+        output = try Self.open("echo $$; exec \(command) 2>/dev/null </dev/null")
         id = try #require(Self.line(of: output).flatMap { pid_t($0) })
+    }
+
+    /// Among a thousand threads and as many connections the system may have nothing left for a moment.
+    private static func open(_ command: String) throws -> UnsafeMutablePointer<FILE> {
+        for _ in 0..<20 {
+            if let output = popen(command, "r") { return output }
+            usleep(50_000)
+        }
+        return try #require(popen(command, "r"), "errno \(errno)")
     }
 
     /// The next line without its end, or nil after the last.

@@ -38,6 +38,12 @@ class FirstRun:
     def printed(self) -> str:
         return (self.home / "out").read_text()
 
+    def wait_for_lines(self) -> None:
+        """They are printed about when the server says that it is ready, but by another way."""
+        end = time.monotonic() + 5
+        while "TASK=" not in self.printed and time.monotonic() < end:
+            time.sleep(0.02)
+
     @property
     def log(self) -> str:
         return (self.home / "err").read_text()
@@ -62,10 +68,7 @@ def test_the_printed_lines_work_as_they_are_and_are_printed_once():
     with tempfile.TemporaryDirectory(prefix="trellis-first-") as folder:
         home, port = pathlib.Path(folder), free_port()
         with FirstRun(home, port) as run:
-            # Printed before the server says that it is ready, but by another way.
-            end = time.monotonic() + 5
-            while "TASK=" not in run.printed and time.monotonic() < end:
-                time.sleep(0.02)
+            run.wait_for_lines()
             lines = [line for line in run.printed.splitlines() if line.startswith(("TASK=", "curl "))]
             assert len(lines) == 3
             pasted = subprocess.run(["sh", "-c", "\n".join(lines)], cwd=home, capture_output=True, text=True, timeout=60)
@@ -100,6 +103,7 @@ def test_a_first_start_that_was_killed_before_it_made_a_key_is_made_good(tmp_pat
     database.commit()
     database.close()
     with FirstRun(tmp_path, port) as run:
+        run.wait_for_lines()
         key = re.search(r"tgu_\w{36}", run.printed).group()
         wallet = httpx.get(f"http://127.0.0.1:{port}/v1/wallet/", headers={"Authorization": f"Bearer {key}"}).json()
         assert wallet["balance"] == 1000, "the demo credits are given once"
