@@ -109,6 +109,8 @@ class Outcome:
     held: int = 0
     spent: int = 0
     error: str | None = None
+    # What the gateway said of the task.
+    log: str = ""
 
 
 class House:
@@ -161,6 +163,7 @@ class House:
             task = gateway.submit(body)
             outcome.status = gateway.finished(task, case.seconds)
             outcome.attempts = attempts(gateway, task)
+            outcome.log = "\n".join(line for line in gateway.log.splitlines() if task in line)
         except AssertionError as error:
             outcome.error = str(error)
         outcome.bought = bad.count(self.provider, "bought") - start[0]
@@ -200,12 +203,12 @@ def test_fault_matrix(houses, provider: str, case: Case):
     assert outcome.held == 0
     assert outcome.leaked == 0, "a provider's key was sent to an asset host"
     if end == HERE:
-        assert status["status"] == "FINISHED", status
+        assert status["status"] == "FINISHED", f"{status}\n{outcome.attempts}\n{outcome.log}"
         assert status["provider"] == provider
         assert len(tries) in allowed, tries
         assert (outcome.bought, outcome.elsewhere) == (1, 0)
     elif end == ELSEWHERE:
-        assert status["status"] == "FINISHED", status
+        assert status["status"] == "FINISHED", f"{status}\n{outcome.attempts}\n{outcome.log}"
         assert status["provider"] == house.other
         assert tries[-1] == house.other and set(tries[:-1]) == {provider}
         assert len(tries) - 1 in allowed, tries
