@@ -21,6 +21,11 @@ package final class Alarm: Sendable {
             guard let first = moments.first else { return latest }
             return latest.map { min(first, $0) } ?? first
         }
+
+        mutating func takeSleeper() -> CheckedContinuation<Void, Never>? {
+            defer { sleeper = nil }
+            return sleeper
+        }
     }
 
     private let state = Mutex(State())
@@ -42,9 +47,8 @@ package final class Alarm: Sendable {
     /// Wakes the sleeper now, or keeps the next one from falling asleep.
     package func ring() {
         let sleeper = state.withLock { state in
-            defer { state.sleeper = nil }
             if state.sleeper == nil { state.rung = true }
-            return state.sleeper
+            return state.takeSleeper()
         }
         sleeper?.resume()
     }
@@ -52,10 +56,7 @@ package final class Alarm: Sendable {
     /// Somebody wants to be up at `moment`.
     package func set(_ moment: Instant) {
         let sleeper = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            if state.sleeper != nil, moment <= clock.now() {
-                defer { state.sleeper = nil }
-                return state.sleeper
-            }
+            if state.sleeper != nil, moment <= clock.now() { return state.takeSleeper() }
             // Whoever is awake looks at the moments before falling asleep.
             let isSooner = state.sleeper != nil && state.next.map { moment < $0 } ?? true
             state.moments.insert(moment)
@@ -73,8 +74,7 @@ package final class Alarm: Sendable {
                 arm(next, &state)
                 return nil
             }
-            defer { state.sleeper = nil }
-            return state.sleeper
+            return state.takeSleeper()
         }
         sleeper?.resume()
     }

@@ -1,5 +1,6 @@
 import Domain
 import Glibc
+import Synchronization
 import Testing
 
 @testable import Store
@@ -97,6 +98,23 @@ import Testing
             let late = try await shop.submit(shop.task(at: Shop.start + day * 21, request: picture("late")))
             try await shop.finish(late.id, sha256: "late", at: Shop.start + day * 21)
             #expect(try await shop.store.cleanUp(retention, now: Shop.start + day * 40).files == ["late"])
+        }
+    }
+
+    /// Taken in blind turn, some of the short ones would stand behind the long one for ever.
+    @Test(.timeLimit(.minutes(1))) func `a long read holds up no other while a reader has nothing to do`() async throws
+    {
+        try await Shop.with { shop in
+            let (begun, begin) = AsyncStream.makeStream(of: Void.self)
+            let isOver = Mutex(false)
+            async let long: Void = shop.store.readers.read { _ in
+                begin.yield()
+                while !isOver.withLock({ $0 }) { usleep(1000) }
+            }
+            for await _ in begun { break }
+            for _ in 0..<20 { try await shop.store.readers.read { _ in } }
+            isOver.withLock { $0 = true }
+            try await long
         }
     }
 

@@ -1,4 +1,5 @@
 import Domain
+import Synchronization
 import Testing
 
 @testable import Store
@@ -30,6 +31,21 @@ import Testing
             delivery: delivery.delivery.id, endpoint: delivery.endpoint?.id, number: delivery.delivery.tries + 1,
             at: at,
             milliseconds: 5, status: next == .delivered ? 200 : 500, error: nil, excerpt: "ok", next: next)
+    }
+
+    @Test func `a commit tells of mail when it inserted some that is to be sent, and only then`() async throws {
+        try await Shop.with { shop in
+            let told = Mutex(0)
+            shop.store.onMail { told.withLock { $0 += 1 } }
+            let untold = try await shop.submit(shop.task())
+            try await shop.finish(untold.id)
+            #expect(told.withLock { $0 } == 0)
+            _ = try await endpoint(shop)
+            let task = try await shop.submit(shop.task())
+            #expect(told.withLock { $0 } == 0)
+            try await shop.finish(task.id)
+            #expect(told.withLock { $0 } > 0)
+        }
     }
 
     @Test func `an end is told to everyone who wants to know, in the transaction that makes it true`() async throws {
