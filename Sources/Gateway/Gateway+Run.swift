@@ -79,7 +79,10 @@ extension House {
         try await work.start()
         let api = API(
             store: store, around: surroundings(), status: status, settings: configuration.front)
-        let server = HTTPServer(configuration: configuration.server(listeners, log: log), handler: api)
+        var serving = configuration.server(listeners, log: log)
+        // Each event loop then has its clients wait for the one thread that writes, so it should not be in its way.
+        serving.coresElsewhere = { [store] in store.isCrowded ? 1 : 0 }
+        let server = HTTPServer(configuration: serving, handler: api)
         try server.start()
         for case (.unix(let path), let label) in listeners.map({ ($0.address, $0.label) }) {
             chmod(path, label == Listener.control ? 0o600 : 0o660)

@@ -24,9 +24,10 @@ final class Connection {
     }
 
     let descriptor: Int32
-    let slot: Int
+    /// Its place in its loop's list; nowhere until it is seated.
+    private(set) var slot = -1
     /// Sets this connection apart from earlier ones in the same slot.
-    let serial: UInt32
+    private(set) var serial: UInt32 = 0
     let peer: NetworkAddress
     /// The label of the listener it came in by; not the listener, which must be able to close before it.
     let listener: String
@@ -70,18 +71,19 @@ final class Connection {
     var isReady = false
 
     init(
-        descriptor: Int32, slot: Int, serial: UInt32, peer: NetworkAddress, listener: String, isExempt: Bool,
-        isTrusted: Bool,
-        isRefused: Bool
+        descriptor: Int32, peer: NetworkAddress, listener: String, isExempt: Bool, isTrusted: Bool, isRefused: Bool
     ) {
         self.descriptor = descriptor
-        self.slot = slot
-        self.serial = serial
         self.peer = peer
         self.listener = listener
         self.isExempt = isExempt
         self.isTrusted = isTrusted
         self.isRefused = isRefused
+    }
+
+    func seat(slot: Int, serial: UInt32) {
+        self.slot = slot
+        self.serial = serial
     }
 
     /// Between requests, with nothing under way.

@@ -54,6 +54,16 @@ extension EventLoop {
         _ descriptor: Int32, _ peer: NetworkAddress, _ listener: ListeningSocket, isExempt: Bool, isTrusted: Bool,
         isRefused: Bool
     ) -> Connection {
+        let connection = Connection(
+            descriptor: descriptor, peer: peer, listener: listener.label, isExempt: isExempt, isTrusted: isTrusted,
+            isRefused: isRefused)
+        core.seating.enter(index)
+        seat(connection)
+        return connection
+    }
+
+    /// Gives a connection its place in this loop.
+    func seat(_ connection: Connection) {
         let slot: Int
         if let free = freeSlots.popLast() {
             slot = free
@@ -61,14 +71,20 @@ extension EventLoop {
             slot = connections.count
             connections.append(nil)
         }
-        let connection = Connection(
-            descriptor: descriptor, slot: slot, serial: takeSerial(), peer: peer, listener: listener.label,
-            isExempt: isExempt, isTrusted: isTrusted, isRefused: isRefused)
+        connection.seat(slot: slot, serial: takeSerial())
         connections[slot] = connection
         connectionCount += 1
         connection.interest = linux_readable
-        linux_epoll_set(epoll, EPOLL_CTL_ADD, descriptor, linux_readable, connection.tag)
-        return connection
+        linux_epoll_set(epoll, EPOLL_CTL_ADD, connection.descriptor, linux_readable, connection.tag)
+    }
+
+    /// Frees a connection's place, whose connection has ended or gone elsewhere.
+    func leave(_ slot: Int) {
+        wheel.cancel(slot)
+        connections[slot] = nil
+        freeSlots.append(slot)
+        connectionCount -= 1
+        core.seating.leave(index)
     }
 
     /// Out of descriptors: the spare one is given up to accept a connection and close it at once, so that clients
@@ -117,12 +133,9 @@ extension EventLoop {
     func drop(_ connection: Connection) {
         guard connection.phase != .closed else { return }
         connection.phase = .closed
-        cancelDeadline(connection)
+        leave(connection.slot)
         connection.tls = nil
         close(connection.descriptor)
-        connections[connection.slot] = nil
-        freeSlots.append(connection.slot)
-        connectionCount -= 1
         if connection.isRefused {
             core.registry.leaveRefused()
         } else {

@@ -3,7 +3,10 @@ import HTTP
 extension EventLoop {
     /// Deals with what other threads have sent.
     func openMail() {
-        for mail in mailbox.takeAll() {
+        let (mail, arrivals) = mailbox.takeAll()
+        // First, for a loop that is told to end must know whom it still has.
+        for connection in arrivals { take(connection) }
+        for mail in mail {
             switch mail {
             case .reply(let message, let token): deliver(message, token, mail)
             case .job(let job): mailbox.run(job)
@@ -46,23 +49,25 @@ extension EventLoop {
         guard !isDraining else { return }
         stopListening()
         isDraining = true
-        for connection in connections {
-            guard let connection, connection.phase != .closed else { continue }
-            if connection.stream?.isEventStream == true {
-                // The client will come back and resume where it was.
-                finishStream(connection)
-                settle(connection)
-                continue
-            }
-            guard connection.phase == .head, connection.input.isEmpty, connection.outbound.isEmpty else { continue }
-            // A request may have arrived that epoll has not told of yet.
-            readOnce(connection)
-            settle(connection)
-            guard connection.phase == .head, connection.input.isEmpty, connection.outbound.isEmpty else { continue }
-            // Who has connected but not yet asked gets a moment for the request that must be on its way.
-            if connection.served == 0 { setDeadline(connection, after: 1) } else { drop(connection) }
-        }
+        for connection in connections { if let connection { letGo(connection) } }
         noteIfEmpty()
+    }
+
+    /// Ends a connection that is between requests; others end with their answer.
+    func letGo(_ connection: Connection) {
+        guard connection.phase != .closed else { return }
+        if connection.stream?.isEventStream == true {
+            // The client will come back and resume where it was.
+            finishStream(connection)
+            return settle(connection)
+        }
+        guard connection.phase == .head, connection.input.isEmpty, connection.outbound.isEmpty else { return }
+        // A request may have arrived that epoll has not told of yet.
+        readOnce(connection)
+        settle(connection)
+        guard connection.phase == .head, connection.input.isEmpty, connection.outbound.isEmpty else { return }
+        // Who has connected but not yet asked gets a moment for the request that must be on its way.
+        if connection.served == 0 { setDeadline(connection, after: 1) } else { drop(connection) }
     }
 
     /// A connection's time is up.

@@ -10,6 +10,7 @@ import HTTP
 /// Everything here is touched on `queue` only, which is what makes sharing the reference sound; the way in from
 /// other threads is `mailbox`.
 final class EventLoop: @unchecked Sendable {
+    let index: Int
     let core: ServerCore
     let limits: ServerLimits
     let mailbox: Mailbox
@@ -46,7 +47,7 @@ final class EventLoop: @unchecked Sendable {
     /// Nothing is accepted for a moment, for want of descriptors.
     var isListeningPaused = false
 
-    private var wheel: TimerWheel
+    var wheel: TimerWheel
     private var armedFor: UInt64 = .max
     private var due: [Int] = []
     /// Milliseconds and microseconds of the monotonic clock, as of the last wake-up.
@@ -75,6 +76,7 @@ final class EventLoop: @unchecked Sendable {
         index: Int, core: ServerCore, mailbox: Mailbox, listeners: [ListeningSocket],
         onEmpty: @escaping @Sendable () -> Void
     ) throws(ServerError) {
+        self.index = index
         self.core = core
         self.limits = core.limits
         self.mailbox = mailbox
@@ -229,8 +231,6 @@ final class EventLoop: @unchecked Sendable {
         if time < armedFor { arm(for: time) }
     }
 
-    func cancelDeadline(_ connection: Connection) { wheel.cancel(connection.slot) }
-
     private func arm(for time: UInt64) {
         armedFor = time
         // Zero would disarm it.
@@ -260,19 +260,20 @@ final class EventLoop: @unchecked Sendable {
 
     // MARK: The end
 
-    func stop() {
-        guard !isStopped else { return }
+    /// Ends at once, or not at all if it is to be `unlessSomebodyCame` and a connection has just been handed over.
+    func stop(unlessSomebodyCame: Bool = false) {
+        guard !isStopped, let late = mailbox.retire(unlessSomebodyCame: unlessSomebodyCame) else { return }
         // First, for dropping the last connection of a draining loop asks to stop as well.
         isStopped = true
+        for connection in late { seat(connection) }
         for connection in connections { if let connection { drop(connection) } }
         listeners.removeAll()
-        mailbox.retire()
         source?.cancel()
         source = nil
         onEmpty()
     }
 
     func noteIfEmpty() {
-        if isDraining, connectionCount == 0, !isStopped { stop() }
+        if isDraining, connectionCount == 0 { stop(unlessSomebodyCame: true) }
     }
 }

@@ -42,7 +42,7 @@ package final class HTTPServer: Sendable {
         for _ in 0..<count { mailboxes.append(try Mailbox()) }
         let core = ServerCore(
             configuration: configuration, limits: Self.fitted(configuration.limits), handler: handler, tls: tls,
-            onBodyRoom: { [mailboxes] in for mailbox in mailboxes { mailbox.post(.bodyRoom) } })
+            mailboxes: mailboxes)
         let sockets = try Self.bind(configuration.listeners, loops: count)
         var loops: [EventLoop] = []
         for index in 0..<count {
@@ -72,6 +72,9 @@ package final class HTTPServer: Sendable {
         }
         return nil
     }
+
+    /// How many connections each loop has.
+    package var seats: [Int] { state.withLock { $0.core }?.seating.taken ?? [] }
 
     /// Counters as of now.
     package var metrics: ServerMetrics {

@@ -13,9 +13,18 @@ final class Mailbox: ReplyOutlet, TaskExecutor {
         case stop
     }
 
+    /// A connection on its way from one loop to another. The one has forgotten it before it goes in here, and the
+    /// other knows of it when it has taken it out: at no time is it in two hands.
+    private struct Moving: @unchecked Sendable {
+        let connection: Connection
+    }
+
     private struct Contents {
         var mail: [Mail] = []
+        var arrivals: [Moving] = []
         var isClosed = false
+
+        var isEmpty: Bool { mail.isEmpty && arrivals.isEmpty }
     }
 
     /// Readable when there is mail.
@@ -38,36 +47,51 @@ final class Mailbox: ReplyOutlet, TaskExecutor {
     func run(_ job: UnownedJob) { job.runSynchronously(on: asUnownedTaskExecutor()) }
 
     func post(_ mail: Mail) {
+        if !put({ $0.mail.append(mail) }) { returnToSender(mail) }
+    }
+
+    /// Hands a connection over; false, and it stays with the caller, if the loop has ended.
+    func send(_ connection: Connection) -> Bool {
+        let moving = Moving(connection: connection)
+        return put { $0.arrivals.append(moving) }
+    }
+
+    private func put(_ add: (inout Contents) -> Void) -> Bool {
         let (wasEmpty, isClosed) = contents.withLock { contents in
             if contents.isClosed { return (false, true) }
-            contents.mail.append(mail)
-            return (contents.mail.count == 1, false)
+            defer { add(&contents) }
+            return (contents.isEmpty, false)
         }
-        if isClosed { return returnToSender(mail) }
         if wasEmpty {
             var one: UInt64 = 1
             write(wakeDescriptor, &one, 8)
         }
+        return !isClosed
     }
 
-    /// Takes all mail, and quiets the descriptor.
-    func takeAll() -> [Mail] {
+    /// Takes all mail and all connections that have come over, and quiets the descriptor.
+    func takeAll() -> (mail: [Mail], arrivals: [Connection]) {
         var count: UInt64 = 0
         read(wakeDescriptor, &count, 8)
-        return contents.withLock { contents in
-            defer { contents.mail = [] }
-            return contents.mail
+        let taken = contents.withLock { contents in
+            defer { (contents.mail, contents.arrivals) = ([], []) }
+            return (contents.mail, contents.arrivals)
         }
+        return (taken.0, taken.1.map(\.connection))
     }
 
-    /// Refuses all further mail; what is waiting goes back.
-    func retire() {
-        let rest = contents.withLock { contents in
-            defer { contents.mail = [] }
+    /// Refuses all further mail; what is waiting goes back. Connections that have come over are for the caller; with
+    /// `unlessSomebodyCame` all stays as it is if there are any, and the answer is nil.
+    func retire(unlessSomebodyCame: Bool = false) -> [Connection]? {
+        let rest = contents.withLock { contents -> ([Mail], [Moving])? in
+            if unlessSomebodyCame, !contents.arrivals.isEmpty { return nil }
+            defer { (contents.mail, contents.arrivals) = ([], []) }
             contents.isClosed = true
-            return contents.mail
+            return (contents.mail, contents.arrivals)
         }
-        for mail in rest { returnToSender(mail) }
+        guard let rest else { return nil }
+        for mail in rest.0 { returnToSender(mail) }
+        return rest.1.map(\.connection)
     }
 
     /// Tells a sender that its client is gone. A task is brought to its end all the same.

@@ -31,6 +31,8 @@ package struct ServerConfiguration: Sendable {
     package var tls: TLS?
     /// One event loop a core is best; 0 means that.
     package var loops = 0
+    /// How many cores other work of this process needs to itself for the moment; asked now and then by every loop.
+    package var coresElsewhere: @Sendable () -> Int = { 0 }
     /// Peers whose `Forwarded` and `X-Forwarded-For` are believed.
     package var trustedProxies: [AddressRange] = []
     /// Whether peers on Unix sockets are believed too; whoever may open the socket is of this machine.

@@ -8,10 +8,13 @@ final class ServerCore: Sendable {
     let registry: ConnectionRegistry
     let budget: BodyBudget
     let tls: Locked<TLSContext?>
+    let seating: Seating
+    /// One of each loop, in order.
+    let mailboxes: [Mailbox]
 
     init(
         configuration: ServerConfiguration, limits: ServerLimits, handler: any HTTPHandler, tls: TLSContext?,
-        onBodyRoom: @escaping @Sendable () -> Void
+        mailboxes: [Mailbox]
     ) {
         self.configuration = configuration
         self.limits = limits
@@ -20,7 +23,9 @@ final class ServerCore: Sendable {
         registry = ConnectionRegistry(
             limit: limits.connections, limitPerAddress: limits.connectionsPerAddress,
             refusedLimit: limits.refusedConnections)
-        budget = BodyBudget(limit: limits.bodiesInMemoryBytes, onRelease: onBodyRoom)
+        budget = BodyBudget(limit: limits.bodiesInMemoryBytes) { for mailbox in mailboxes { mailbox.post(.bodyRoom) } }
+        self.mailboxes = mailboxes
+        seating = Seating(loops: mailboxes.count, coresElsewhere: configuration.coresElsewhere)
     }
 
     func isTrusted(_ address: NetworkAddress) -> Bool {

@@ -29,6 +29,9 @@ package protocol OperatorStore: Sendable {
     /// Files that rows still speak of, so that a sweep can tell orphans: SHA-256 names of inputs and assets.
     func keptFiles() async throws(StoreError) -> Set<String>
 
+    /// Whether so much is being written that this takes all a core can do. Never waits.
+    var isCrowded: Bool { get }
+
     /// What the store knows of its own health. Never waits.
     var health: StoreHealth { get }
 }

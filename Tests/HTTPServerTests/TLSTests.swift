@@ -15,7 +15,8 @@ import Testing
     }
 
     private func withTLS(
-        _ handler: TestHandler = .echo, body: (HTTPServer, UInt16, TemporaryDirectory) throws -> Void
+        _ handler: TestHandler = .echo, coresElsewhere: Int = 0,
+        body: (HTTPServer, UInt16, TemporaryDirectory) throws -> Void
     ) async throws {
         let directory = try TemporaryDirectory()
         try makeCertificate(in: directory, name: "first")
@@ -23,6 +24,7 @@ import Testing
             handler, loops: 2,
             {
                 $0.listeners[0].usesTLS = true
+                $0.coresElsewhere = { coresElsewhere }
                 $0.tls = .init(certificatePath: directory.path + "/live.pem", keyPath: directory.path + "/live.key")
             }
         ) { try body($0, $1, directory) }
@@ -59,6 +61,21 @@ import Testing
             #expect(whole == content)
             let part = try shell("\(curl) -r 10-19 https://localhost:\(port)/f")
             #expect(part == Array(content[10..<20]))
+        }
+    }
+
+    @Test func `goes on when its connection moves to another loop`() async throws {
+        try await withTLS(coresElsewhere: 1) { _, port, directory in
+            // Half of them, by the kernel's choice, come in at the loop that is to have none.
+            for _ in 0..<8 {
+                let answer = try shell(
+                    """
+                    curl -sS --fail --max-time 20 --cacert \(directory.path)/first.pem -w '%{num_connects} ' \
+                    'https://localhost:\(port)/[1-40]'
+                    """)
+                let expected = (1...40).map { "GET /\($0) \($0 == 1 ? 1 : 0) " }.joined()
+                #expect(String(decoding: answer, as: UTF8.self) == expected)
+            }
         }
     }
 

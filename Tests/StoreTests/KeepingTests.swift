@@ -102,6 +102,30 @@ import Testing
     }
 
     /// Taken in blind turn, some of the short ones would stand behind the long one for ever.
+    @Test func `many who write at once are told as a crowd, for as long as they do`() async throws {
+        try await Shop.with { shop in
+            let store = shop.store
+            let write = { @Sendable (number: Int) in
+                try await store.recordAudit(actor: "a", act: "b", subject: "c", detail: "\(number)", now: Shop.start)
+            }
+            // One at a time is none, however many.
+            for number in 0..<50 { try await write(number) }
+            #expect(!store.isCrowded)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in 0..<48 {
+                    group.addTask {
+                        let end = ContinuousClock.now + .seconds(20)
+                        while !store.isCrowded, ContinuousClock.now < end { try await write(number) }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(store.isCrowded)
+            try await Task.sleep(for: .milliseconds(300))
+            #expect(!store.isCrowded)
+        }
+    }
+
     @Test(.timeLimit(.minutes(1))) func `a long read holds up no other while a reader has nothing to do`() async throws
     {
         try await Shop.with { shop in

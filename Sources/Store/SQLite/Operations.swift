@@ -46,6 +46,8 @@ extension SQLiteStore {
         }
     }
 
+    package var isCrowded: Bool { writer.isCrowded }
+
     package var health: StoreHealth {
         StoreHealth(
             paused: spending.paused, sqliteVersion: SQLiteLibrary.version, hasWALResetBug: SQLiteLibrary.hasWALResetBug,

@@ -24,6 +24,8 @@ final class Writer: Sendable {
         var quietPages = 64
         /// How long nothing must have happened for that.
         var quiet = DispatchTimeInterval.milliseconds(100)
+        /// So many writes a commit, for a while, keep the writer at work without a pause.
+        var crowd = 8.0
     }
 
     private struct Waiting {
@@ -41,6 +43,8 @@ final class Writer: Sendable {
         /// Pages in the log at which the next checkpoint is made, and at the last look.
         var checkpointAt: Int
         var pagesBefore = 0
+        /// Writes a commit, of late.
+        var sharing = 0.0
         init(_ database: Database, checkpointAt: Int) {
             self.database = database
             self.checkpointAt = checkpointAt
@@ -57,6 +61,8 @@ final class Writer: Sendable {
     private let commitCount = Atomic<UInt64>(0)
     private let writeCount = Atomic<UInt64>(0)
     private let pages = Atomic<Int>(0)
+    /// When there was last a crowd, in nanoseconds since the machine's start.
+    private let crowdedAt = Atomic<UInt64>(0)
 
     /// `begin` makes what the writes of one commit share; `published` is called after each commit, on the queue, before anyone is answered; `failed` when the storage
     /// has let us down and only a restart can tell how things stand.
@@ -75,6 +81,11 @@ final class Writer: Sendable {
     var commits: UInt64 { commitCount.load(ordering: .relaxed) }
     var writes: UInt64 { writeCount.load(ordering: .relaxed) }
     var walPages: Int { pages.load(ordering: .relaxed) }
+    /// Whether it has had no pause for the last few commits, of which the last was a moment ago.
+    var isCrowded: Bool {
+        let last = crowdedAt.load(ordering: .relaxed)
+        return last > 0 && DispatchTime.now().uptimeNanoseconds < last + 100_000_000
+    }
 
     /// Runs `body` in a transaction and answers once it is durable.
     func write<R: Sendable>(
@@ -166,6 +177,10 @@ final class Writer: Sendable {
         if everyone == nil {
             commitCount.wrappingAdd(1, ordering: .relaxed)
             writeCount.wrappingAdd(UInt64(batch.count), ordering: .relaxed)
+            confined.sharing += (Double(batch.count) - confined.sharing) / 16
+            if confined.sharing >= limits.crowd {
+                crowdedAt.store(DispatchTime.now().uptimeNanoseconds, ordering: .relaxed)
+            }
             published(transaction)
         }
         for (index, job) in batch.enumerated() { job.finish(everyone ?? refusals[index]) }
