@@ -10,20 +10,23 @@ extension API {
         _ draft: Draft, _ principal: Principal, _ call: Call
     ) throws(Refusal) -> (task: GenerationTask, choice: RouteChoice?) {
         guard !around.isFull() else { throw .noRoom }
-        let choices = try fitting(draft.request, principal)
-        try checkSandboxWord(draft.request, choices)
+        let choice = try taker(of: draft.request, principal)
         let task = try task(for: draft, principal, call)
         if let balance = store.balance(of: principal.account), balance < task.price {
             throw .insufficientCredits(required: task.price, balance: balance)
         }
-        return (task, choices.first)
+        return (task, choice)
     }
 
-    /// Those that could ever take it; a request that none can is refused before it costs anything.
-    func fitting(_ request: GenerationRequest, _ principal: Principal) throws(Refusal) -> [RouteChoice] {
+    /// Who would be asked first; a request that nobody could ever take is refused before it costs anything.
+    func taker(of request: GenerationRequest, _ principal: Principal) throws(Refusal) -> RouteChoice? {
+        if request.metadata["sandbox"] == nil, let taker = around.taker(request, principal.limits) { return taker }
         let choices = around.route(request, principal.limits)
         let fitting = choices.filter(\.fits)
-        if fitting.contains(where: { !$0.isOff }) { return fitting }
+        if fitting.contains(where: { !$0.isOff }) {
+            try checkSandboxWord(request, fitting)
+            return fitting.first
+        }
         // To wait for a provider is the queue's business, but not for one that somebody has switched off.
         guard fitting.isEmpty, !choices.isEmpty, around.providers().contains(where: \.isEnabled) else {
             throw .providersOff

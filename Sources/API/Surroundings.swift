@@ -1,7 +1,9 @@
 import Domain
 import Files
+import Glibc
 import HTTP
 import Store
+import Synchronization
 
 /// What the front needs of the rest of the house, as values: it can reach the store, and nothing else, by itself.
 package struct Surroundings: Sendable {
@@ -17,6 +19,9 @@ package struct Surroundings: Sendable {
 
     /// Every provider in the order routing would ask them, with what stands in the way: Work's own decision.
     package var route: @Sendable (GenerationRequest, AccountLimits) -> [RouteChoice] = { _, _ in [] }
+    /// The first of them alone, if it is on and could take the request: what a submit needs, for the reasons why the others
+    /// cannot take longer than the rest of it. nil, and `route` says more.
+    package var taker: @Sendable (GenerationRequest, AccountLimits) -> RouteChoice? = { _, _ in nil }
     package var providers: @Sendable () -> [ProviderView] = { [] }
     /// What `metadata.sandbox` may ask of the sandbox.
     package var sandboxWords: [String] = []
@@ -180,13 +185,19 @@ package struct ProviderView: Sendable {
 package struct Randomness: RandomNumberGenerator, Sendable {
     private let source: @Sendable () -> UInt64
 
-    package init(
-        _ source: @escaping @Sendable () -> UInt64 = {
-            var system = SystemRandomNumberGenerator()
-            return system.next()
+    package init(_ source: @escaping @Sendable () -> UInt64) { self.source = source }
+
+    /// The system's, a few at a time: each question to it costs as much as reading a small request does.
+    package init() {
+        let drawn = Mutex<[UInt64]>([])
+        source = {
+            drawn.withLock { drawn in
+                if let last = drawn.popLast() { return last }
+                drawn = [UInt64](repeating: 0, count: 64)
+                drawn.withUnsafeMutableBytes { if let base = $0.baseAddress { arc4random_buf(base, $0.count) } }
+                return drawn.removeLast()
+            }
         }
-    ) {
-        self.source = source
     }
 
     package mutating func next() -> UInt64 { source() }

@@ -5,11 +5,10 @@ extension EventLoop {
     /// A look at the seating costs more than the hundredth part of a request, and this is soon enough.
     private static let requestsBetweenLooks = 16
 
-    /// Between two requests, hands the connection to another loop if it is better off there; true if it has gone.
+    /// Hands a connection that is between two requests to another loop if it is better off there; true if it has gone.
     func isMoved(_ connection: Connection) -> Bool {
-        guard connection.served % Self.requestsBetweenLooks == 1, !isDraining, connection.isIdle,
-            !connection.isReady, !connection.isRefused, !connection.peerFinished, connection.tls?.hasPending != true,
-            let other = core.seating.better(than: index)
+        guard connection.served % Self.requestsBetweenLooks == 1, !isDraining, !connection.isReady,
+            connection.tls?.hasPending != true, let other = core.seating.better(than: index)
         else { return false }
         let slot = connection.slot
         linux_epoll_set(epoll, EPOLL_CTL_DEL, connection.descriptor, 0, 0)

@@ -38,7 +38,9 @@ package final class Work: Sendable {
     package func start() async throws(StoreError) {
         try await recall()
         shop.store.onChange { [weak self] tasks in
-            for task in tasks { self?.observe(task.task) }
+            guard let self else { return }
+            let earliest = earliestDispatch()
+            for task in tasks { observe(task.task, dispatchAt: earliest) }
         }
         try await adopt()
         running.withLock { running in
@@ -92,8 +94,16 @@ package final class Work: Sendable {
     /// Returns when no errand is under way.
     package func settled() async { for loop in loops { await loop.errands.drained() } }
 
+    /// When queued work is to be looked at: now, or, when nobody has room, when somebody has again. That rings by itself;
+    /// to be woken by each commit only to find everybody still busy would cost more than the commit's own news does.
+    private func earliestDispatch() -> Instant {
+        let now = shop.clock.now()
+        if shop.board.freePlaces(at: now) > 0 { return now }
+        return Instant(milliseconds: (now.milliseconds / 100 + 1) * 100)
+    }
+
     /// Called for every task a commit has changed, on the writer's queue: only rings.
-    private func observe(_ task: GenerationTask) {
+    private func observe(_ task: GenerationTask, dispatchAt earliest: Instant = Instant(milliseconds: 0)) {
         if shop.board.observe(task) { dispatcher.alarm.ring() }
         looks.observe(task)
         var isRunning = false
@@ -103,7 +113,7 @@ package final class Work: Sendable {
             isUnfinished = true
             guard let due = slot.dueAt else { continue }
             switch slot.state {
-            case .queued: dispatcher.alarm.set(due)
+            case .queued: dispatcher.alarm.set(max(due, earliest))
             case .running: isRunning = true
             case .fetching: finisher.alarm.set(due)
             case .unknown: reconciler.alarm.set(due)

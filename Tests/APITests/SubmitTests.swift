@@ -104,6 +104,35 @@ struct SubmitTests {
         }
     }
 
+    @Test func `asks for reasons only when nobody takes it, or the sandbox is asked for something`() async throws {
+        let adjustment = Adjustment(parameter: "steps", from: "60", to: "50", reason: "no more")
+        let asked = Locked(0)
+        try await Front.with(
+            credits: 1000,
+            {
+                $0.taker = { request, _ in
+                    request.metadata["nobody"] == nil ? RouteChoice(provider: "fal", adjustments: [adjustment]) : nil
+                }
+                $0.route = { _, _ in
+                    asked.withLock { $0 += 1 }
+                    return [RouteChoice(provider: .sandbox)]
+                }
+                $0.sandboxWords = ["fail"]
+            }
+        ) { front in
+            func submit(_ metadata: String) async -> Answer {
+                await front.submit("{\"image_url\":\"https://example.com/a.png\",\"metadata\":\(metadata)}")
+            }
+            let answer = await submit("{}")
+            #expect(answer.status == 200 && answer.json["adjustments"]?[0]?["param"] == "steps")
+            #expect(answer.json["notice"] == nil && asked.withLock { $0 } == 0)
+            #expect(await submit("{\"nobody\":\"1\"}").json["notice"] != nil)
+            #expect(await submit("{\"sandbox\":\"fial\"}").status == 400)
+            #expect(await submit("{\"sandbox\":\"fail\"}").status == 200)
+            #expect(asked.withLock { $0 } == 3)
+        }
+    }
+
     @Test func `says 503 when there is nobody to send work to`() async throws {
         try await Front.with(credits: 1000, { $0.route = { _, _ in [] } }) { front in
             let answer = await front.submit()

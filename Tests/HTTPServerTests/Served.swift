@@ -76,6 +76,8 @@ final class RawClient: @unchecked Sendable {
         guard result == 0 else { throw Failure.connect(errno) }
     }
 
+    init(descriptor: Int32) { self.descriptor = descriptor }
+
     init(unixPath: String) throws {
         descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_un()

@@ -74,6 +74,51 @@ import Testing
         }
     }
 
+    /// Each column in each of its two ways, for each state.
+    @Test func `a row has what belongs to its state, and nothing else`() async throws {
+        try await Shop.with { shop in
+            let task = try await shop.submit(shop.task())
+            _ = try await shop.store.apply(
+                .began(shop.attempt()), to: .init(task: task.id, slot: 0, attempt: nil), at: Shop.start)
+            await shop.store.close()
+            let database = try Database(path: shop.directory + "/gateway.db", role: .copier)
+            func isTaken(_ change: String) throws -> Bool {
+                // What a state may follow is the triggers' matter.
+                try database.execute("BEGIN; DROP TRIGGER slots_follow_arrows")
+                defer { _ = try? database.execute("ROLLBACK") }
+                return (try? database.execute(change)) != nil
+            }
+            func set(_ column: String, _ isSet: Bool, _ value: String) -> String {
+                "\(column) = \(isSet ? value : "NULL")"
+            }
+            for state in TaskState.allCases {
+                let isFailure = state.isFinal && state != .finished
+                for bits in 0..<8 {
+                    let (first, failed, third) = (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0)
+                    let failure = "\(set("failure_code", failed, "'x'")), \(set("failure_message", failed, "'y'"))"
+                    let task = try isTaken(
+                        """
+                        UPDATE tasks SET state = '\(state.rawValue)', \(failure), \(set("finished_at", first, "1")),
+                               progress = \(third ? 100 : 50)
+                        """)
+                    #expect(
+                        task == (first == state.isFinal && failed == isFailure && third == (state == .finished)),
+                        "a task \(state), \(bits)")
+                    let slot = try isTaken(
+                        """
+                        UPDATE slots SET state = '\(state.rawValue)', \(failure), \(set("due_at", first, "1")),
+                               \(third ? "attempt = attempt" : "attempt = NULL")
+                        """)
+                    let isDue = state.isFinal ? !first : first || state == .submitting
+                    let wasTried = third || state == .queued || isFailure
+                    #expect(slot == (isDue && wasTried && failed == isFailure), "a slot \(state), \(bits)")
+                }
+            }
+        } then: {
+            try await $0.reopened()
+        }
+    }
+
     @Test func `an ended task cannot begin again`() async throws {
         try await Shop.with { shop in
             let task = try await shop.submit(shop.task())

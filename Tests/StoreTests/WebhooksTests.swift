@@ -97,6 +97,15 @@ import Testing
             let stories = try await shop.store.deliveries(of: endpoint.id, account: shop.account, cursor: nil, limit: 9)
             #expect(
                 stories.items.map(\.delivery.state).sorted { $0.rawValue < $1.rawValue } == [.abandoned, .delivered])
+            // Page by page each comes once.
+            var (paged, cursor) = ([DeliveryID](), String?.none)
+            repeat {
+                let page = try await shop.store.deliveries(
+                    of: endpoint.id, account: shop.account, cursor: cursor, limit: 1)
+                paged += page.items.map(\.delivery.id)
+                cursor = page.next
+            } while cursor != nil && paged.count < 9
+            #expect(paged == stories.items.map(\.delivery.id))
             let told = try await shop.store.attempts(of: both[0].delivery.id, account: shop.account)
             #expect(told.map(\.next) == [.retry(at: later), .delivered])
             #expect(try await shop.store.webhookBacklog().pending == 0)

@@ -389,9 +389,12 @@ def test_beyond_a_range_is_refused_by_name_or_adjusted(house, provider: str):
               "runware": ("ss_guidance_strength", 0.5, 1), "empiriolabs": ("decimation_target", 16_000_000, 1_000_000)}  # fmt: skip
     name, asked, nearest = beyond[provider]
     body = {"provider": provider, "image_url": PICTURE, name: asked, "on_unsupported": "adjust"}
-    status = house.finished(house.submit(body))
+    quote = house.post("/v1/3d-models/trellis2/quote/", json=body).json()
+    answer = house.post("/v1/3d-models/trellis2/generate/", json=body).json()
+    status = house.finished(answer["task_id"])
     assert status["status"] == "FINISHED"
     assert [a["param"] for a in status["adjustments"]] == [name], status["adjustments"]
+    assert answer["adjustments"] == status["adjustments"] == quote["providers"][0]["adjustments"]
     theirs = {row.ours: row.theirs for row in rows(provider)}.get(name)
     found = house.sim.jobs(provider)[-1]["input"]
     for part in theirs.split(".") if theirs else []:

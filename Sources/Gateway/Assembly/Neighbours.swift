@@ -31,10 +31,13 @@ extension House {
                     return error.description
                 }
             })
-        around.route = { request, limits in
-            let route = work.shop.route(request, allowed: limits.providers, at: clock.now())
-            return RouteChoices(route, request, work.shop).all
+        let choices = { @Sendable (request: GenerationRequest, limits: AccountLimits) in
+            RouteChoices(
+                route: work.shop.route(request, allowed: limits.providers, at: clock.now()), request: request,
+                shop: work.shop)
         }
+        around.route = { choices($0, $1).all }
+        around.taker = { choices($0, $1).taker }
         around.providers = { [weak self] in self?.providerViews() ?? [] }
         around.sandboxWords = SandboxMode.allCases.map(\.rawValue)
         around.estimate = { found, now in TimeLeft(work.shop).of(found, at: now) }

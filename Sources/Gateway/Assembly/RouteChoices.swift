@@ -5,30 +5,40 @@ import Work
 
 /// Work's decision about a request, in the front's words: who could take it first, then who cannot and why.
 struct RouteChoices {
-    let all: [RouteChoice]
+    let route: Route
+    let request: GenerationRequest
+    let shop: Workshop
 
-    init(_ route: Route, _ request: GenerationRequest, _ shop: Workshop) {
-        let kind = RequestKind(request.parameters)
+    /// The first that can take it, now or when it has room, if it is on.
+    var taker: RouteChoice? {
+        guard let id = route.choices.first ?? route.waiting.first, let desk = shop.desk(id), shop.board.isOn(id)
+        else { return nil }
+        return choice(id, desk, inTheWay: route.exclusions.filter { $0.provider == id })
+    }
+
+    var all: [RouteChoice] {
         // Whom the request did not ask for is not in its way.
         let exclusions = route.exclusions.filter { $0.reason != .notAsked }
         var order = route.choices + route.waiting
         for exclusion in exclusions where !order.contains(exclusion.provider) { order.append(exclusion.provider) }
-        all = order.compactMap { id in
-            guard let desk = shop.desk(id) else { return nil }
-            let inTheWay = exclusions.filter { $0.provider == id }
-            return RouteChoice(
-                provider: id,
-                obstacles: inTheWay.map { exclusion in
-                    var parameter: Parameter?
-                    if case .cannot(let named) = exclusion.reason { parameter = named }
-                    return .init(
-                        parameter: parameter?.rawValue, message: exclusion.message,
-                        isTemporary: exclusion.isTemporary)
-                },
-                // Nobody bends a request for a provider that cannot take it anyhow.
-                adjustments: inTheWay.allSatisfy(\.isTemporary) ? desk.adjustments(of: request) : [],
-                typicalDuration: shop.board.usual(kind, at: id) ?? desk.typical(kind), isOff: !shop.board.isOn(id))
+        return order.compactMap { id in
+            shop.desk(id).map { choice(id, $0, inTheWay: exclusions.filter { $0.provider == id }) }
         }
+    }
+
+    private func choice(_ id: ProviderID, _ desk: any Desk, inTheWay: [Exclusion]) -> RouteChoice {
+        let kind = RequestKind(request.parameters)
+        return RouteChoice(
+            provider: id,
+            obstacles: inTheWay.map { exclusion in
+                var parameter: Parameter?
+                if case .cannot(let named) = exclusion.reason { parameter = named }
+                return .init(
+                    parameter: parameter?.rawValue, message: exclusion.message, isTemporary: exclusion.isTemporary)
+            },
+            // Nobody bends a request for a provider that cannot take it anyhow.
+            adjustments: inTheWay.allSatisfy(\.isTemporary) ? desk.adjustments(of: request) : [],
+            typicalDuration: shop.board.usual(kind, at: id) ?? desk.typical(kind), isOff: !shop.board.isOn(id))
     }
 }
 
