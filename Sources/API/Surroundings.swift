@@ -19,8 +19,8 @@ package struct Surroundings: Sendable {
 
     /// Every provider in the order routing would ask them, with what stands in the way: Work's own decision.
     package var route: @Sendable (GenerationRequest, AccountLimits) -> [RouteChoice] = { _, _ in [] }
-    /// The first of them alone, if it is on and could take the request: what a submit needs, for the reasons why the others
-    /// cannot take longer than the rest of it. nil, and `route` says more.
+    /// The first of them alone, if it is on and could take the request. That is all a submit needs, and to say why the
+    /// others do not take it costs more than this. nil: `route` says why.
     package var taker: @Sendable (GenerationRequest, AccountLimits) -> RouteChoice? = { _, _ in nil }
     package var providers: @Sendable () -> [ProviderView] = { [] }
     /// What `metadata.sandbox` may ask of the sandbox.
@@ -193,8 +193,12 @@ package struct Randomness: RandomNumberGenerator, Sendable {
         source = {
             drawn.withLock { drawn in
                 if let last = drawn.popLast() { return last }
-                drawn = [UInt64](repeating: 0, count: 64)
-                drawn.withUnsafeMutableBytes { if let base = $0.baseAddress { arc4random_buf(base, $0.count) } }
+                // As many bytes as are given without fail (getentropy(3)).
+                drawn = [UInt64](repeating: 0, count: 32)
+                let isDrawn = drawn.withUnsafeMutableBytes { bytes in
+                    bytes.baseAddress.map { getentropy($0, bytes.count) } == 0
+                }
+                precondition(isDrawn, "the system has no random numbers")
                 return drawn.removeLast()
             }
         }

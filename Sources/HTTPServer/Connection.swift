@@ -1,6 +1,6 @@
 import HTTP
 
-/// One client's socket and where its conversation stands. Touched by its event loop only.
+/// One client's socket and where its conversation stands. Touched by one event loop only, until that hands it to another.
 ///
 /// An idle connection owns no buffers: bytes are read into the loop's scratch, and kept here only when a request or
 /// an answer is in pieces.
@@ -84,6 +84,8 @@ final class Connection {
     func seat(slot: Int, serial: UInt32) {
         self.slot = slot
         self.serial = serial
+        // Numbers of another loop's: no answer is due here.
+        generation = 0
     }
 
     /// Between requests, with nothing under way.

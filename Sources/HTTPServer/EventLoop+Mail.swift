@@ -5,7 +5,7 @@ extension EventLoop {
     func openMail() {
         let (mail, arrivals) = mailbox.takeAll()
         // First, for a loop that is told to end must know whom it still has.
-        for connection in arrivals { take(connection) }
+        if !arrivals.isEmpty { adopt(arrivals) }
         for mail in mail {
             switch mail {
             case .reply(let message, let token): deliver(message, token, mail)

@@ -169,7 +169,7 @@ extension EventLoop {
                     setDeadline(connection, at: connection.requestStarted + UInt64(limits.headerSeconds * 1000))
                 } else if connection.served > 0 {
                     setDeadline(connection, after: limits.idleSeconds)
-                    if isMoved(connection) { return }
+                    if handOver(connection) { return }
                 }
             default: break
             }

@@ -14,11 +14,14 @@ final class KnownFits: Sendable {
     }
 
     private static let limit = 256
+    private let provider: Provider
     private let known = Mutex<[Question: Fit]>([:])
 
     var count: Int { known.withLock { $0.count } }
 
-    func fit(of provider: Provider, _ request: GenerationRequest, canHost: Bool) -> Fit {
+    init(_ provider: Provider) { self.provider = provider }
+
+    func fit(_ request: GenerationRequest, canHost: Bool) -> Fit {
         let pictures = PictureDelivery(canHost: canHost)
         // With a seed nearly all are different.
         guard request.parameters.seed == nil else { return provider.fit(request, pictures: pictures) }

@@ -22,11 +22,12 @@ package final class Loop: Sendable {
 
     package func run() async {
         while !Task.isCancelled {
-            let picked = await turn()
+            // One moment for both: what opens between them would be seen by neither.
+            let now = shop.clock.now()
+            let picked = await turn(now)
             if picked == nil { return }
             // Errands that began may leave more behind them than one pick takes.
             if let picked, picked > 0, duty.looksAgain { alarm.ring() }
-            let now = shop.clock.now()
             if let moment = duty.nextLook(after: now) { alarm.set(moment) }
             await alarm.sleep(
                 until: now + (shop.store.reconciling == nil ? Self.safetyNet : Self.betweenLooksAtRelease))
@@ -34,12 +35,12 @@ package final class Loop: Sendable {
     }
 
     /// One look. Nil when the store is closed, for then there is nothing left to do.
-    private func turn() async -> Int? {
+    private func turn(_ now: Instant) async -> Int? {
         let room = errands.room
         guard room > 0 else { return 0 }
         do throws(StoreError) {
             let busy = Busy(count: errands.count) { [errands] in errands.isBusy($0) }
-            let picked = try await duty.pick(limit: room, busy: busy, now: shop.clock.now())
+            let picked = try await duty.pick(limit: room, busy: busy, now: now)
             for errand in picked { begin(errand) }
             if picked.count >= room { alarm.ring() }
             return picked.count

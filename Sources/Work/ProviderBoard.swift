@@ -111,11 +111,6 @@ package final class ProviderBoard: Sendable {
         }
     }
 
-    /// The attempt is a row: from here on the commits tell who has the place.
-    package func confirm(_ key: SlotKey) {
-        state.withLock { _ = $0.reserved.remove(key) }
-    }
-
     /// Gives back a place whose submit never went.
     package func release(_ key: SlotKey, _ kind: RequestKind) {
         state.withLock { state in
@@ -134,6 +129,8 @@ package final class ProviderBoard: Sendable {
                 let key = SlotKey(task.id, slot.index)
                 switch slot.state {
                 case .submitting, .unknown, .running:
+                    // The attempt is a row: from here on the commits alone tell who has the place.
+                    state.reserved.remove(key)
                     if let provider = slot.attempt?.provider {
                         state.set(Place(provider: provider, account: task.account), for: key)
                     }

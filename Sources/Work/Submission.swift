@@ -56,7 +56,6 @@ struct Submission: Sendable {
             shop.board.release(due.key, kind)
             return .postponed
         }
-        shop.board.confirm(due.key)
         // Committing may have taken long, or the process may have been stopped: whoever is out of time is not bought
         // anything. `Reaper` ends the slot.
         guard shop.clock.now() < task.deadline else { return .stale }

@@ -32,12 +32,13 @@ package struct UpstreamDesk: Desk {
     private let upstream: any Upstream
     private let options: Options
     private let proofKeys = ProofKeys()
-    private let fits = KnownFits()
+    private let fits: KnownFits
 
     package init(
         _ provider: Provider, _ settings: ProviderSettings, rank: Int, upstream: any Upstream, options: Options
     ) {
         self.provider = provider
+        fits = KnownFits(provider)
         self.settings = settings
         self.rank = rank
         self.upstream = upstream
@@ -58,7 +59,7 @@ package struct UpstreamDesk: Desk {
 
     package func refusals(of request: GenerationRequest, pictures: Pictures, inline: Bool) -> [Routing.Refusal] {
         guard hasKey else { return [Routing.Refusal(parameter: nil, message: "no api_key is configured for it")] }
-        return fits.fit(of: provider, request, canHost: pictures.canHost).obstacles.map {
+        return fits.fit(request, canHost: pictures.canHost).obstacles.map {
             Routing.Refusal(parameter: $0.parameter, message: $0.reason)
         }
     }
@@ -68,7 +69,7 @@ package struct UpstreamDesk: Desk {
     }
 
     /// Routing has seen to it that pictures get there: here only the parameters count.
-    private func fit(_ request: GenerationRequest) -> Fit { fits.fit(of: provider, request, canHost: true) }
+    private func fit(_ request: GenerationRequest) -> Fit { fits.fit(request, canHost: true) }
 
     package func cost(of request: GenerationRequest) -> Int64? {
         options.cost ?? provider.cost(of: request.parameters)

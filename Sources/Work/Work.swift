@@ -94,13 +94,18 @@ package final class Work: Sendable {
     /// Returns when no errand is under way.
     package func settled() async { for loop in loops { await loop.errands.drained() } }
 
-    /// When queued work is to be looked at: now, or, when nobody has room, when somebody has again. That rings by itself;
-    /// to be woken by each commit only to find everybody still busy would cost more than the commit's own news does.
+    /// The earliest that queued work is to be looked at. While nobody has room that is when somebody may have: to be
+    /// woken by each commit only to find everybody still busy would cost more than the rest of its news. A job's end
+    /// rings by itself.
     private func earliestDispatch() -> Instant {
         let now = shop.clock.now()
-        if shop.board.freePlaces(at: now) > 0 { return now }
-        return Instant(milliseconds: (now.milliseconds / 100 + 1) * 100)
+        if shop.board.freePlaces(at: now) > 0 { return Instant(milliseconds: 0) }
+        let tick = Instant(milliseconds: (now.milliseconds / Self.fullTick + 1) * Self.fullTick)
+        return shop.board.nextOpening(after: now).map { min($0, tick) } ?? tick
     }
+
+    /// Milliseconds between looks while nobody has room, should a ring be missed.
+    private static let fullTick: Int64 = 100
 
     /// Called for every task a commit has changed, on the writer's queue: only rings.
     private func observe(_ task: GenerationTask, dispatchAt earliest: Instant = Instant(milliseconds: 0)) {

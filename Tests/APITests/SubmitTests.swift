@@ -104,6 +104,21 @@ struct SubmitTests {
         }
     }
 
+    @Test func `draws no number twice, whoever draws`() async {
+        let random = Randomness()
+        let numbers = await withTaskGroup(of: [UInt64].self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    var own = random
+                    return (0..<500).map { _ in own.next() }
+                }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(Set(numbers).count == 4000)
+        #expect(!numbers.contains(0))
+    }
+
     @Test func `asks for reasons only when nobody takes it, or the sandbox is asked for something`() async throws {
         let adjustment = Adjustment(parameter: "steps", from: "60", to: "50", reason: "no more")
         let asked = Locked(0)

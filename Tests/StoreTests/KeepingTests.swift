@@ -123,6 +123,9 @@ import Testing
             #expect(store.isCrowded)
             try await Task.sleep(for: .milliseconds(300))
             #expect(!store.isCrowded)
+            // Nor does the next one by itself bring it back.
+            try await write(0)
+            #expect(!store.isCrowded)
         }
     }
 

@@ -8,7 +8,7 @@ import Testing
     /// Whatever a table goes by makes another question of it: the second answer is the table's as the first was.
     @Test(arguments: Provider.all) func `what a table said is said again, and to no other question`(provider: Provider)
     {
-        let fits = KnownFits()
+        let fits = KnownFits(provider)
         let kept = KeptPicture(sha256: "00", format: .png, byteCount: 1, width: 1, height: 1)
         var values: [[Parameter: ParameterValue]] = [[:], [.seed: .integer(7)], [.seed: .integer(8)]]
         values += [1, 30, 50].map { [.steps: .integer($0)] }
@@ -22,7 +22,7 @@ import Testing
                             let request = GenerationRequest(
                                 picture: picture, parameters: Parameters(given), onUnsupported: wish)
                             let table = provider.fit(request, pictures: PictureDelivery(canHost: canHost))
-                            #expect(fits.fit(of: provider, request, canHost: canHost) == table)
+                            #expect(fits.fit(request, canHost: canHost) == table)
                         }
                     }
                 }
@@ -31,12 +31,11 @@ import Testing
     }
 
     @Test func `forgets before it holds too much`() throws {
-        let fits = KnownFits()
-        let provider = try #require(Provider.all.first)
+        let fits = KnownFits(try #require(Provider.all.first))
         for steps in 0..<2000 {
             let parameters = Parameters([.decimationTarget: .integer(1000 + Int64(steps))])
             let request = GenerationRequest(picture: .url("https://example.com/a.png"), parameters: parameters)
-            _ = fits.fit(of: provider, request, canHost: true)
+            _ = fits.fit(request, canHost: true)
         }
         #expect((1...256).contains(fits.count))
     }

@@ -43,8 +43,9 @@ final class Writer: Sendable {
         /// Pages in the log at which the next checkpoint is made, and at the last look.
         var checkpointAt: Int
         var pagesBefore = 0
-        /// Writes a commit, of late.
+        /// Writes a commit, of late, and when the last was.
         var sharing = 0.0
+        var committedAt: UInt64 = 0
         init(_ database: Database, checkpointAt: Int) {
             self.database = database
             self.checkpointAt = checkpointAt
@@ -81,10 +82,13 @@ final class Writer: Sendable {
     var commits: UInt64 { commitCount.load(ordering: .relaxed) }
     var writes: UInt64 { writeCount.load(ordering: .relaxed) }
     var walPages: Int { pages.load(ordering: .relaxed) }
-    /// Whether it has had no pause for the last few commits, of which the last was a moment ago.
+    /// After so long without a commit, in nanoseconds, there is no crowd any more.
+    private static let pause: UInt64 = 100_000_000
+
+    /// Whether many have shared each of its last commits, one after the other.
     var isCrowded: Bool {
         let last = crowdedAt.load(ordering: .relaxed)
-        return last > 0 && DispatchTime.now().uptimeNanoseconds < last + 100_000_000
+        return last > 0 && DispatchTime.now().uptimeNanoseconds < last + Self.pause
     }
 
     /// Runs `body` in a transaction and answers once it is durable.
@@ -177,13 +181,18 @@ final class Writer: Sendable {
         if everyone == nil {
             commitCount.wrappingAdd(1, ordering: .relaxed)
             writeCount.wrappingAdd(UInt64(batch.count), ordering: .relaxed)
-            confined.sharing += (Double(batch.count) - confined.sharing) / 16
-            if confined.sharing >= limits.crowd {
-                crowdedAt.store(DispatchTime.now().uptimeNanoseconds, ordering: .relaxed)
-            }
+            noteCrowd(batch.count)
             published(transaction)
         }
         for (index, job) in batch.enumerated() { job.finish(everyone ?? refusals[index]) }
+    }
+
+    private func noteCrowd(_ count: Int) {
+        let now = DispatchTime.now().uptimeNanoseconds
+        if now > confined.committedAt + Self.pause { confined.sharing = 0 }
+        confined.committedAt = now
+        confined.sharing += (Double(count) - confined.sharing) / 16
+        if confined.sharing >= limits.crowd { crowdedAt.store(now, ordering: .relaxed) }
     }
 
     /// Begins a transaction and does every job in it; answers why each was refused, if it was. Unguarded it answers
