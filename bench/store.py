@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The store against SQLite itself: durable submits, status reads, and what looking for work costs as the past grows.
 
-    bench/store.py [--rounds 3] [--seconds 1.5] [--sizes 1000,100000,1000000] [--only submit,http,status,claims]
+    bench/store.py [--rounds 5] [--seconds 1.5] [--sizes 1000,100000,1000000] [--only submit,http,status,claims]
 
 Each round runs, one after the other on fresh databases: a bare loop over SQLite's C API (the product's schema and
 statements of one submit, batches of 32), the store with one commit for each request, the store with group commit at 1, 8
@@ -132,7 +132,7 @@ def claims(options, verdict: Verdict) -> None:
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--seconds", type=float, default=1.5)
     options.add_argument("--sizes", default="1000,100000,1000000")
     options.add_argument("--only", default="submit,http,status,claims")
