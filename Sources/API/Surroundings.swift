@@ -187,7 +187,7 @@ package struct Randomness: RandomNumberGenerator, Sendable {
 
     package init(_ source: @escaping @Sendable () -> UInt64) { self.source = source }
 
-    /// The system's, a few at a time: each question to it costs as much as reading a small request does.
+    /// The system's, a few at a time: each question to it is a call into the kernel.
     package init() {
         let drawn = Mutex<[UInt64]>([])
         source = {
