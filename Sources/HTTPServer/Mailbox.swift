@@ -13,18 +13,19 @@ final class Mailbox: ReplyOutlet, TaskExecutor {
         case stop
     }
 
-    /// A connection on its way from one loop to another. The one has forgotten it before it goes in here, and the
-    /// other knows of it when it has taken it out: at no time is it in two hands.
-    private struct Moving: @unchecked Sendable {
-        let connection: Connection
-    }
-
     private struct Contents {
         var mail: [Mail] = []
-        var arrivals: [Moving] = []
+        /// Connections on their way from another loop. That one has forgotten them before they go in here, and this one
+        /// knows of them when it has taken them out: at no time is one in two hands.
+        var arrivals: [Connection] = []
         var isClosed = false
 
         var isEmpty: Bool { mail.isEmpty && arrivals.isEmpty }
+
+        mutating func move(to other: inout Contents) {
+            swap(&mail, &other.mail)
+            swap(&arrivals, &other.arrivals)
+        }
     }
 
     /// Readable when there is mail.
@@ -52,8 +53,7 @@ final class Mailbox: ReplyOutlet, TaskExecutor {
 
     /// Hands a connection over; false, and it stays with the caller, if the loop has ended.
     func send(_ connection: Connection) -> Bool {
-        let moving = Moving(connection: connection)
-        return put { $0.arrivals.append(moving) }
+        put { $0.arrivals.append(connection) }
     }
 
     private func put(_ add: (inout Contents) -> Void) -> Bool {
@@ -73,25 +73,24 @@ final class Mailbox: ReplyOutlet, TaskExecutor {
     func takeAll() -> (mail: [Mail], arrivals: [Connection]) {
         var count: UInt64 = 0
         read(wakeDescriptor, &count, 8)
-        let taken = contents.withLock { contents in
-            defer { (contents.mail, contents.arrivals) = ([], []) }
-            return (contents.mail, contents.arrivals)
-        }
-        return (taken.0, taken.1.map(\.connection))
+        var taken = Contents()
+        contents.withLock { $0.move(to: &taken) }
+        return (taken.mail, taken.arrivals)
     }
 
     /// Refuses all further mail; what is waiting goes back. Connections that have come over are for the caller; with
     /// `unlessSomebodyCame` all stays as it is if there are any, and the answer is nil.
     func retire(unlessSomebodyCame: Bool = false) -> [Connection]? {
-        let rest = contents.withLock { contents -> ([Mail], [Moving])? in
-            if unlessSomebodyCame, !contents.arrivals.isEmpty { return nil }
-            defer { (contents.mail, contents.arrivals) = ([], []) }
+        var rest = Contents()
+        let isKept = contents.withLock { contents in
+            if unlessSomebodyCame, !contents.arrivals.isEmpty { return true }
             contents.isClosed = true
-            return (contents.mail, contents.arrivals)
+            contents.move(to: &rest)
+            return false
         }
-        guard let rest else { return nil }
-        for mail in rest.0 { returnToSender(mail) }
-        return rest.1.map(\.connection)
+        if isKept { return nil }
+        for mail in rest.mail { returnToSender(mail) }
+        return rest.arrivals
     }
 
     /// Tells a sender that its client is gone. A task is brought to its end all the same.
