@@ -64,6 +64,13 @@ def wal(gateway: Gateway) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
+def log_number(gateway: Gateway) -> int | None:
+    """What the log's header counts: how often it was written from its beginning again. None while it is empty."""
+    with (gateway.data / "gateway.db-wal").open("rb") as log:
+        header = log.read(16)
+    return int.from_bytes(header[12:], "big") if len(header) == 16 else None
+
+
 # What no row may ever say, whatever moment the gateway was killed at. None of it asks the gateway.
 BOOKS = {
     "all balances together are zero": "SELECT sum(balance) AS off FROM ledger_accounts HAVING off <> 0",
