@@ -95,17 +95,15 @@ CREATE TABLE deliveries (
 ) STRICT;
 
 -- An event goes to an endpoint once, and to a task's own address once; sending again is another try.
-CREATE UNIQUE INDEX deliveries_once ON deliveries (event, endpoint) WHERE endpoint IS NOT NULL;
-CREATE UNIQUE INDEX deliveries_own_once ON deliveries (event) WHERE endpoint IS NULL;
-CREATE INDEX deliveries_by_event ON deliveries (event);
--- Lane by lane, the due ones first; delivered ones are not in it.
-CREATE INDEX deliveries_pending ON deliveries (lane, due_at) WHERE state = 'pending';
-CREATE INDEX deliveries_by_age ON deliveries (created_at) WHERE state = 'pending';
+CREATE UNIQUE INDEX deliveries_once ON deliveries (event, ifnull(endpoint, x''));
+-- What is due is pending. Lane by lane and in the order they were made; with the id, for what is on its way already is
+-- known by that and not read.
+CREATE INDEX deliveries_due ON deliveries (lane, due_at, number, id) WHERE due_at IS NOT NULL;
+CREATE INDEX deliveries_due_by_age ON deliveries (created_at) WHERE due_at IS NOT NULL;
 CREATE INDEX deliveries_by_endpoint ON deliveries (endpoint, created_at) WHERE endpoint IS NOT NULL;
 
 CREATE TABLE delivery_attempts (
     -- One try at a delivery, and what came back.
-    number       INTEGER PRIMARY KEY,
     delivery     BLOB NOT NULL REFERENCES deliveries (id),
     try          INTEGER NOT NULL CHECK (try > 0),
     began_at     INTEGER NOT NULL,
@@ -117,11 +115,11 @@ CREATE TABLE delivery_attempts (
     excerpt      TEXT,
     next         TEXT NOT NULL,
     next_at      INTEGER,
-    UNIQUE (delivery, try),
+    PRIMARY KEY (delivery, try),
     CHECK (CASE next
         WHEN 'delivered' THEN next_at IS NULL
         WHEN 'retry'     THEN next_at IS NOT NULL
         WHEN 'abandoned' THEN next_at IS NULL
         ELSE 0
     END)
-) STRICT;
+) STRICT, WITHOUT ROWID;

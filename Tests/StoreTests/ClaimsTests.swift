@@ -132,8 +132,12 @@ import Testing
                     "tasks_to_start"
                 ),
                 (
-                    "SELECT lane, due_at FROM deliveries WHERE state = 'pending' AND lane > ? ORDER BY lane, due_at LIMIT 1",
-                    "deliveries_pending"
+                    "SELECT lane, due_at FROM deliveries WHERE due_at IS NOT NULL AND lane > ? ORDER BY lane, due_at LIMIT 1",
+                    "COVERING INDEX deliveries_due"
+                ),
+                (
+                    "SELECT number, id FROM deliveries WHERE lane = ? AND due_at <= ? ORDER BY due_at, number LIMIT ?",
+                    "COVERING INDEX deliveries_due"
                 ),
             ] {
                 let plan = try await shop.store.readers.read { database in

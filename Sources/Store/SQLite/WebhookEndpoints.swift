@@ -114,7 +114,7 @@ extension Transaction {
     /// True while there is more.
     fileprivate func removePending(of endpoint: EndpointID, batch: Int) throws -> Bool {
         let deliveries = try database.all(
-            "SELECT id FROM deliveries WHERE lane = ? AND state = 'pending' LIMIT ?",
+            "SELECT id FROM deliveries WHERE lane = ? AND due_at IS NOT NULL LIMIT ?",
             {
                 $0.bind(WebhookLane.endpoint(endpoint).bytes)
                 $0.bind(batch)
