@@ -2,7 +2,7 @@ import CCurl
 import Glibc
 import HTTP
 
-/// libcurl's options, as this client sets them. A handle is reset before each call, so this is all there is.
+/// libcurl's options, as this client sets them. A handle is reset after each call, so this is all there is.
 extension Transfer {
     /// What no call may leave out: nothing is followed, decoded, remembered or taken from the environment.
     func setSafetyOptions() {

@@ -68,7 +68,6 @@ final class Transfer {
 
     /// Sets every option for the request as it stands. False when it cannot be sent.
     func prepare(now: ContinuousClock.Instant) -> Bool {
-        curl_easy_reset(easy)
         setSafetyOptions()
         setTLSOptions()
         setLimits(elapsed: now - job.startedAt)
@@ -84,6 +83,7 @@ final class Transfer {
 
     /// Forgets the answer of a redirect before its target is asked.
     func follow(to url: CheckedURL, request: OutgoingRequest) {
+        curl_easy_reset(easy)
         self.url = url
         self.request = request
         redirectsFollowed += 1

@@ -23,8 +23,7 @@ package enum WebhookSignature {
 
     static func hmac(_ content: [UInt8], key: [UInt8]) -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: 32)
-        var count: UInt32 = 32
-        HMAC(EVP_sha256(), key, Int32(key.count), content, content.count, &digest, &count)
+        openssl_hmac_sha256(key, key.count, content, content.count, &digest)
         return digest
     }
 

@@ -17,6 +17,19 @@ import Testing
         #expect(field == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=")
     }
 
+    /// RFC 4231 §4: keys shorter than a block and longer.
+    @Test(arguments: [
+        ([UInt8](repeating: 0x0b, count: 20), "Hi There", "sDRMYdjbOFNcqK/OrwvxK4gdwgDJgz2nJuk3bC4yz/c="),
+        (Array("Jefe".utf8), "what do ya want for nothing?", "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM="),
+        (
+            [UInt8](repeating: 0xaa, count: 131), "Test Using Larger Than Block-Size Key - Hash Key First",
+            "YOQxWR7gtn8Niiaqy/W3f44LxiE3KMUUBUYEDw7jf1Q="
+        ),
+    ])
+    func `HMAC is RFC 4231's`(key: [UInt8], content: String, code: String) {
+        #expect(Base64.encode(WebhookSignature.hmac(Array(content.utf8), key: key)) == code)
+    }
+
     /// RFC 8032 §7.1, test 1: the empty message.
     @Test func `Ed25519 is RFC 8032's`() throws {
         let seed: [UInt8] = [

@@ -4,14 +4,14 @@ import Synchronization
 /// The few pieces of cryptography that the rooms ask for as functions, so that they need no library for it.
 enum Digests {
     @Sendable static func sha256(_ bytes: [UInt8]) -> [UInt8] {
-        var (digest, count) = ([UInt8](repeating: 0, count: 32), UInt32(32))
-        EVP_Digest(bytes, bytes.count, &digest, &count, EVP_sha256(), nil)
+        var digest = [UInt8](repeating: 0, count: 32)
+        openssl_sha256(bytes, bytes.count, &digest)
         return digest
     }
 
     static func hmac(_ bytes: [UInt8], key: [UInt8]) -> [UInt8] {
-        var (code, count) = ([UInt8](repeating: 0, count: 32), UInt32(32))
-        HMAC(EVP_sha256(), key, Int32(key.count), bytes, bytes.count, &code, &count)
+        var code = [UInt8](repeating: 0, count: 32)
+        openssl_hmac_sha256(key, key.count, bytes, bytes.count, &code)
         return code
     }
 
