@@ -70,6 +70,15 @@ package struct ReconcileWindow: Sendable, Hashable {
     }
 }
 
+/// What became of the wish to call a job off.
+package enum Cancellation: Sendable, Hashable {
+    case taken
+    /// The provider has no way to, or says no: the job runs to its end.
+    case refused
+    /// No answer, or one that says nothing of the job: asking again may help.
+    case unclear
+}
+
 package enum Reconciliation: Sendable, Hashable {
     case found(UpstreamHandle)
     /// The list covers the time and has no such job.

@@ -34,8 +34,14 @@ extension Provider {
         return readLook(reply, handle, age: age, settings)
     }
 
-    /// Whether the provider called the job off, or will.
-    package func readCancellation(_ reply: HTTPReply) -> Bool { reply.status.isSuccess }
+    package func readCancellation(_ reply: HTTPReply) -> Cancellation {
+        switch reply.status {
+        case let status where status.isSuccess: .taken
+        case .requestTimeout, .tooManyRequests: .unclear
+        case let status where status.isServerError: .unclear
+        default: .refused
+        }
+    }
 
     package func readReconciliation(
         _ reply: HTTPReply, _ job: UpstreamJob, _ settings: ProviderSettings

@@ -1,5 +1,6 @@
 import Domain
 import HTTP
+import Providers
 
 /// Where one provider is spoken to: everything that Work wants of a provider, and nothing of how it is said.
 /// `UpstreamDesk` is the one that speaks to real ones.
@@ -38,8 +39,7 @@ package protocol Desk: Sendable {
     func reconcile(_ job: Job, _ picture: PictureAtHand) async -> Reconciled
     /// Whether a callback is the provider's, and which job it names.
     func read(callback headers: Headers, _ body: [UInt8], _ job: Job) async -> Called
-    /// True if the provider took it.
-    func cancel(_ handle: UpstreamHandle) async -> Bool
+    func cancel(_ handle: UpstreamHandle) async -> Cancellation
 }
 
 /// One attempt at one slot, as a provider's desk needs to know it.

@@ -176,10 +176,9 @@ package struct UpstreamDesk: Desk {
         }
     }
 
-    package func cancel(_ handle: UpstreamHandle) async -> Bool {
-        guard let request = provider.cancellation(handle, settings),
-            case .answered(let reply) = await upstream.send(request, terms(.seconds(30)))
-        else { return false }
+    package func cancel(_ handle: UpstreamHandle) async -> Cancellation {
+        guard let request = provider.cancellation(handle, settings) else { return .refused }
+        guard case .answered(let reply) = await upstream.send(request, terms(.seconds(30))) else { return .unclear }
         return provider.readCancellation(reply)
     }
 

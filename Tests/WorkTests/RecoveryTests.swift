@@ -1,5 +1,6 @@
 import Domain
 import HTTP
+import Providers
 import Store
 import Testing
 
@@ -64,6 +65,53 @@ import Testing
             #expect(try await canceler.runOnce(now: house.now) == [:], "once is enough")
             #expect(try await house.task(second).state == .expired)
             #expect(try await house.wallet().balance == 1_000_000)
+        }
+    }
+
+    @Test func `whoever does not answer when a job is called off is asked again, and not for ever`() async throws {
+        let desk = ScriptedDesk("fal") { $0.cancel = { _ in .unclear } }
+        try await House.with(desk) { house in
+            let canceler = Canceler(house.shop)
+            house.store.onChange { tasks in
+                for task in tasks { _ = canceler.observe(task.task) }
+            }
+            for _ in 0..<2 {
+                let id = try await house.submit()
+                _ = try await house.dispatch()
+                _ = try await house.store.cancel(
+                    id, account: nil, failure: Failure(code: "canceled", message: "x"), at: house.now)
+            }
+            #expect(canceler.nextLook(after: house.now) == nil, "both are due at once")
+            #expect(try await canceler.runOnce(now: house.now) == [.deferred: 2])
+            #expect(try await canceler.runOnce(now: house.now) == [:], "not at once again")
+            var asked = 2
+            for pause in Canceler.pauses {
+                let next = try #require(canceler.nextLook(after: house.now))
+                #expect(next == house.now + pause)
+                house.advance(pause)
+                asked += 2
+                let isLast = pause == Canceler.pauses.last
+                #expect(try await canceler.runOnce(now: house.now) == [isLast ? .failed : .deferred: 2])
+                #expect(desk.seen.canceled.count == asked)
+            }
+            #expect(canceler.nextLook(after: house.now) == nil)
+        }
+    }
+
+    @Test func `a job that a provider will not call off is left to it`() async throws {
+        let desk = ScriptedDesk("fal") { $0.cancel = { _ in .refused } }
+        try await House.with(desk) { house in
+            let canceler = Canceler(house.shop)
+            house.store.onChange { tasks in
+                for task in tasks { _ = canceler.observe(task.task) }
+            }
+            let id = try await house.submit()
+            _ = try await house.dispatch()
+            _ = try await house.store.cancel(
+                id, account: nil, failure: Failure(code: "canceled", message: "x"), at: house.now)
+            #expect(try await canceler.runOnce(now: house.now) == [.failed: 1])
+            #expect(canceler.nextLook(after: house.now) == nil)
+            #expect(desk.seen.canceled.count == 1)
         }
     }
 

@@ -1,5 +1,6 @@
 import Domain
 import HTTP
+import Providers
 import Synchronization
 
 @testable import Work
@@ -11,6 +12,7 @@ final class ScriptedDesk: Desk {
         var look: @Sendable (Job) async -> Looked = { _ in .running(percent: 50, status: "working", wait: nil) }
         var results: @Sendable (Job) async -> Fetched = { _ in .notYet }
         var reconcile: @Sendable (Job) async -> Reconciled = { _ in .unclear }
+        var cancel: @Sendable (UpstreamHandle) -> Cancellation = { _ in .taken }
         var called: @Sendable (Job) async -> Called = { .news($0.attempt.handle) }
         var refusals: [Routing.Refusal] = []
     }
@@ -92,9 +94,9 @@ final class ScriptedDesk: Desk {
         await script.withLock { $0.called }(job)
     }
 
-    func cancel(_ handle: UpstreamHandle) async -> Bool {
+    func cancel(_ handle: UpstreamHandle) async -> Cancellation {
         state.withLock { $0.canceled.append(handle.id) }
-        return true
+        return script.withLock { $0.cancel }(handle)
     }
 }
 

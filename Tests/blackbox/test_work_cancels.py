@@ -28,6 +28,18 @@ def test_a_cancel_that_was_cut_off_on_its_way_upstream_is_taken_up_at_the_next_s
         money_is_right(gateway)
 
 
+def test_a_provider_that_fails_when_a_job_is_called_off_is_asked_again():
+    with Simulator() as sim, work_gateway({"fal": sim}) as gateway:
+        sim.fault(provider="fal", fate={"end": "stuck"}, times=1)
+        sim.fault(provider="fal", route="cancel", status=503, times=1)
+        task = gateway.submit(CHAIR)
+        until(lambda: gateway.status(task)["state"] == "running")
+        assert gateway.post(f"/v1/generation-request/{task}/cancel/").json()["state"] == "canceled"
+        until(lambda: sim.jobs("fal")[0]["canceled"], what="it is asked again after two seconds")
+        assert sim.count("fal", "cancel") == 2
+        money_is_right(gateway)
+
+
 def test_one_result_is_called_off_while_the_file_of_another_is_on_its_way():
     with Simulator() as sim, work_gateway({"fal": sim}) as gateway:
         sim.fault(provider="fal", fate={"end": "asset_slow"}, times=1)
