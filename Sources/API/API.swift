@@ -107,12 +107,15 @@ package final class API: HTTPHandler {
             settings: settings, now: now)
     }
 
-    /// The admin routes may have a listener of their own, and so may the metrics; elsewhere they do not exist.
+    /// The admin routes may have a listener of their own, and so may the metrics; elsewhere they do not exist. The
+    /// metrics' listener has nothing else but what a monitor asks.
     private static func isServed(_ match: Router.Match, on listener: String, _ settings: Settings) -> Bool {
         guard listener != API.controlListener, let endpoint = match.endpoints.first else { return true }
         if endpoint.pattern.hasPrefix("/admin/"), let admin = settings.adminListener { return listener == admin }
-        if endpoint.pattern == "/metrics", case .listener(let metrics) = settings.metrics { return listener == metrics }
-        return true
+        guard let metrics = settings.metricsListener else { return true }
+        if endpoint.pattern == "/metrics" { return listener == metrics }
+        // It may be open to a network that has no business with customers.
+        return listener != metrics || endpoint.pattern == "/healthz" || endpoint.pattern == "/readyz"
     }
 
     /// The label of the socket in the gateway's own directory.

@@ -9,7 +9,7 @@ extension API {
     ) throws(Refusal) -> Caller {
         if request.listener == Self.controlListener { return .controlSocket }
         var access = endpoint.access
-        if endpoint.pattern == "/metrics", settings.metrics == .key { access = .operating }
+        if endpoint.pattern == "/metrics", settings.metricsNeedKey { access = .operating }
         // A key sent along to an open address does no harm, right or wrong.
         if access == .open { return .nobody }
         let verdict = Self.withBearer(of: request) { token in token.map { store.authenticate($0, now: now) } }

@@ -18,7 +18,10 @@ extension API {
         package var origins: [String] = []
         /// The label of the only listener that serves `/admin/`; nil: all of them.
         package var adminListener: String?
-        package var metrics = MetricsAccess.open
+        /// The label of the only listener that serves `/metrics`; nil: all of them.
+        package var metricsListener: String?
+        /// Whether `/metrics` wants a key of scope `admin`.
+        package var metricsNeedKey = false
         /// `b64_json` answers hold a whole model: larger ones are given as addresses only.
         package var inlineBytes: Int64 = 32 << 20
         package var version = "dev"
@@ -32,14 +35,6 @@ extension API {
         package var required = false
 
         package init() {}
-    }
-
-    package enum MetricsAccess: Sendable, Hashable {
-        case open
-        /// A key of scope `admin`.
-        case key
-        /// Only by the listener with this label.
-        case listener(String)
     }
 
     package struct Limits: Sendable {

@@ -28,7 +28,7 @@ struct Answer: Sendable {
 struct ControlClient {
     private let path: String
 
-    init(_ configuration: Configuration) { path = Gateway.controlSocket(of: configuration) }
+    init(dataDirectory: String) { path = Gateway.controlSocket(in: dataDirectory) }
 
     /// The answer; nil when no gateway runs there.
     func send(_ method: String, _ target: String, _ body: [UInt8] = []) throws -> Answer? {

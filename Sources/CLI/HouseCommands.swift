@@ -64,9 +64,8 @@ extension Command {
         words: ["health"], summary: "ask the running gateway whether it is ready",
         detail: "Exit code 0 when it is, else 1 with the reason. Made for the health check of a container.",
         action: .run { invocation in
-            let configuration = try invocation.configuration()
-            guard let answer = try ControlClient(configuration).send("GET", "/readyz") else {
-                throw Failure(message: "no gateway runs on \(configuration.dataDirectory)")
+            guard let answer = try invocation.runningGateway()?.send("GET", "/readyz") else {
+                throw Failure(message: "no gateway runs on \(try invocation.configuration().dataDirectory)")
             }
             try View(invocation).show(answer)
             return answer.isGood ? .done : .failed

@@ -116,12 +116,19 @@ struct Invocation: Sendable {
         return number * (unit ?? 1)
     }
 
+    private var flags: [(key: String, flag: String, text: String)] {
+        self["--data"].map { [("data_dir", "--data", $0)] } ?? []
+    }
+
+    /// Who to ask whether a gateway runs; nil when the settings do not even tell where that would be.
+    func runningGateway() -> ControlClient? {
+        Configuration.dataDirectory(file: self["--config"], flags: flags).map(ControlClient.init(dataDirectory:))
+    }
+
     /// The configuration a command works with that does not buy: `serve` and `check` read it for themselves.
-    func configuration(_ flags: [(key: String, flag: String)] = []) throws -> Configuration {
-        var given = flags.compactMap { flag in self[flag.flag].map { (flag.key, flag.flag, $0) } }
-        if let data = self["--data"] { given.append(("data_dir", "--data", data)) }
+    func configuration() throws -> Configuration {
         do throws(ConfigurationFailure) {
-            return try Configuration.load(file: self["--config"], flags: given, needsKeys: false)
+            return try Configuration.load(file: self["--config"], flags: flags, isService: false)
         } catch {
             throw Failure(message: error.description)
         }

@@ -49,11 +49,11 @@ enum Program {
     }
 
     private static func ask(_ request: AdminRequest, _ invocation: Invocation) async throws -> ExitCode {
-        let configuration = try invocation.configuration()
         let answer: Answer
-        if let running = try ControlClient(configuration).send(request.method, request.path, request.body) {
+        if let running = try invocation.runningGateway()?.send(request.method, request.path, request.body) {
             answer = running
         } else {
+            let configuration = try invocation.configuration()
             guard request.mayBegin || Gateway.hasData(configuration) else {
                 throw Failure(
                     message: "there is no gateway's data in \(configuration.dataDirectory): are --data, --config and "

@@ -27,7 +27,5 @@ package enum Gateway {
     }
 
     /// Where the running gateway listens for its operator.
-    package static func controlSocket(of configuration: Configuration) -> String {
-        configuration.dataDirectory + "/control.sock"
-    }
+    package static func controlSocket(in dataDirectory: String) -> String { dataDirectory + "/control.sock" }
 }

@@ -34,7 +34,7 @@ package final class HTTPServer: Sendable {
         let tls: TLSContext?
         if configuration.listeners.contains(where: \.usesTLS) {
             guard let files = configuration.tls else { throw ServerError("tls.certificate and tls.key are needed") }
-            tls = try TLSContext(files)
+            do throws(TLSFault) { tls = try TLSContext(files) } catch { throw ServerError(error) }
         } else {
             tls = nil
         }
@@ -85,11 +85,17 @@ package final class HTTPServer: Sendable {
         return metrics
     }
 
-    /// Reads certificate and key again; new connections use them, old ones keep theirs. On an error nothing changes.
-    package func reloadTLS() throws(ServerError) {
-        guard let files = configuration.tls, let core = state.withLock({ $0.core }) else { return }
-        let context = try TLSContext(files)
-        core.tls.withLock { $0 = context }
+    /// Reads certificate and key again; new connections use them, old ones keep theirs. True when the certificate is
+    /// another one. On an error nothing changes.
+    @discardableResult
+    package func reloadTLS() throws(ServerError) -> Bool {
+        guard let files = configuration.tls, let core = state.withLock({ $0.core }) else { return false }
+        let context: TLSContext
+        do throws(TLSFault) { context = try TLSContext(files) } catch { throw ServerError(error) }
+        return core.tls.withLock { current in
+            defer { current = context }
+            return current.map { !$0.isSame(as: context) } ?? true
+        }
     }
 
     /// Stops accepting, and has every answer from now on say that it is its connection's last. Returns at once.

@@ -1,4 +1,5 @@
 import COpenSSL
+import Glibc
 import HTTP
 
 /// A certificate with its key and the rules of the handshake: TLS 1.2 and 1.3, forward secrecy, http/1.1 by ALPN.
@@ -8,8 +9,10 @@ import HTTP
 final class TLSContext: @unchecked Sendable {
     private let context: OpaquePointer
 
-    init(_ files: ServerConfiguration.TLS) throws(ServerError) {
-        guard let context = SSL_CTX_new(TLS_server_method()) else { throw ServerError(Self.reason("TLS")) }
+    init(_ files: ServerConfiguration.TLS) throws(TLSFault) {
+        guard let context = SSL_CTX_new(TLS_server_method()) else {
+            throw TLSFault(isOfKey: false, why: "OpenSSL could not begin")
+        }
         self.context = context
         // SSL_CTX_set_min_proto_version and SSL_CTX_set_mode are macros over this call.
         SSL_CTX_ctrl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, Int(TLS1_2_VERSION), nil)
@@ -25,14 +28,19 @@ final class TLSContext: @unchecked Sendable {
         SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!SHA1")
         SSL_CTX_set_alpn_select_cb(context, Self.selectProtocol, nil)
         guard SSL_CTX_use_certificate_chain_file(context, files.certificatePath) == 1 else {
-            throw ServerError(Self.reason("tls.certificate \(files.certificatePath)"))
+            throw TLSFault(isOfKey: false, why: Self.reason(files.certificatePath, holds: "certificate"))
         }
         guard SSL_CTX_use_PrivateKey_file(context, files.keyPath, SSL_FILETYPE_PEM) == 1 else {
-            throw ServerError(Self.reason("tls.key \(files.keyPath)"))
+            throw TLSFault(isOfKey: true, why: Self.reason(files.keyPath, holds: "private key"))
         }
         guard SSL_CTX_check_private_key(context) == 1 else {
-            throw ServerError(Self.reason("tls.key \(files.keyPath) does not fit the certificate"))
+            throw TLSFault(isOfKey: true, why: "\(files.keyPath) is not the key of \(files.certificatePath)")
         }
+    }
+
+    /// Whether both show the same certificate; a new one has a new key or a new end.
+    func isSame(as other: TLSContext) -> Bool {
+        X509_cmp(SSL_CTX_get0_certificate(context), SSL_CTX_get0_certificate(other.context)) == 0
     }
 
     deinit { SSL_CTX_free(context) }
@@ -70,12 +78,43 @@ final class TLSContext: @unchecked Sendable {
             return SSL_TLSEXT_ERR_ALERT_FATAL
         }
 
-    private static func reason(_ what: String) -> String {
-        var text = [CChar](repeating: 0, count: 256)
-        ERR_error_string_n(ERR_get_error(), &text, text.count)
+    /// Why OpenSSL would not have the file at `path`, in words.
+    private static func reason(_ path: String, holds wanted: String) -> String {
+        let code = ERR_get_error()
         ERR_clear_error()
-        let end = text.firstIndex(of: 0) ?? text.count
-        return what + ": " + String(decoding: text[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let isOfSystem = code & 0x8000_0000 != 0
+        let word =
+            isOfSystem
+            ? String(cString: strerror(Int32(code & 0x7FFF_FFFF)))
+            : ERR_reason_error_string(code).map { String(cString: $0) } ?? "OpenSSL cannot read it"
+        switch word {
+        case "no start line", "unsupported": return "\(path) holds no \(wanted) in PEM"
+        case "key values mismatch": return "\(path) is the key of another certificate"
+        default: return "\(path): \(word)"
+        }
+    }
+}
+
+/// Why a certificate and a key cannot be used.
+struct TLSFault: Error {
+    /// Whether it is about the key's file, and not the certificate's.
+    let isOfKey: Bool
+    let why: String
+}
+
+extension ServerError {
+    init(_ fault: TLSFault) { self.init((fault.isOfKey ? "tls.key: " : "tls.certificate: ") + fault.why) }
+}
+
+extension ServerConfiguration.TLS {
+    /// Why the two files could not be used now; nil when they could.
+    package func objection() -> (isToKey: Bool, why: String)? {
+        do throws(TLSFault) {
+            _ = try TLSContext(self)
+            return nil
+        } catch {
+            return (error.isOfKey, error.why)
+        }
     }
 }
 

@@ -104,7 +104,7 @@ struct ScopeTests {
     @Test func `the admin routes exist only on their own listener when they have one`() async throws {
         var settings = API.Settings()
         settings.adminListener = "admin"
-        settings.metrics = .listener("metrics")
+        settings.metricsListener = "metrics"
         try await Front.with(settings: settings) { front in
             #expect(await front.api.ask(.get, "/admin/v1/accounts", key: front.adminKey).status == 404)
             #expect(
@@ -112,6 +112,22 @@ struct ScopeTests {
             #expect(await front.operate(.get, "/admin/v1/accounts").status == 200)
             #expect(await front.api.ask(.get, "/metrics").status == 404)
             #expect(await front.api.ask(.get, "/metrics", listener: "metrics").status == 200)
+            #expect(await front.api.ask(.get, "/healthz", listener: "metrics").status == 200)
+            #expect(await front.api.ask(.get, "/v1/wallet/", key: front.key, listener: "metrics").status == 404)
+        }
+    }
+
+    @Test func `the metrics want a key wherever they are served, if they want one`() async throws {
+        for listener in [nil, "metrics"] {
+            var settings = API.Settings()
+            settings.metricsListener = listener
+            settings.metricsNeedKey = true
+            try await Front.with(settings: settings) { front in
+                let label = listener ?? "public"
+                #expect(await front.api.ask(.get, "/metrics", listener: label).status == 401)
+                #expect(await front.api.ask(.get, "/metrics", key: front.key, listener: label).status == 403)
+                #expect(await front.api.ask(.get, "/metrics", key: front.adminKey, listener: label).status == 200)
+            }
         }
     }
 }

@@ -145,6 +145,18 @@ struct ConfigurationTests {
         #expect(faults("{ providers: { runware: { enabled: false } } }").isEmpty)
     }
 
+    @Test func `what is said of a key names the variable that the operator chose`() throws {
+        let text = "{ providers: { fal: { enabled: true, api_key: '${MY_KEY}' } } }"
+        #expect(
+            faults(text, environment: ["FAL_KEY": "k3y-of-many-letters"]).first?.contains("set MY_KEY in the") == true)
+        #expect(try load(text, environment: ["MY_KEY": "k3y-of-many-letters"]).isEnabled("fal"))
+        let none = faults("{ providers: { fal: { enabled: true, api_key: null } } }")
+        #expect(none.first?.contains("set providers.fal.api_key to \"${FAL_KEY}\"") == true)
+        let weak = faults(
+            "{ providers: { fal: { enabled: true } } }", environment: ["FAL_KEY_FILE": "/f"], files: ["/f": "\n"])
+        #expect(weak == ["FAL_KEY_FILE: providers.fal.api_key: is empty; set the key that fal gave you"])
+    }
+
     @Test func `no secret is ever shown`() throws {
         let key = "k3y-of-many-letters"
         let configuration = try load(
@@ -182,6 +194,48 @@ struct ConfigurationTests {
         ]
         #expect(found.count == expected.count)
         for words in expected { #expect(found.contains { $0.contains(words) }, "\(words)") }
+    }
+
+    @Test func `every wrong item of a list is named, each at its place`() {
+        let found = faults("{ network: { allow: ['banana', '10.0.0.0/8', 'apple'] } }")
+        #expect(found.count == 2)
+        #expect(found.first?.hasPrefix("my.json5:1:22: network.allow: must be") == true)
+        #expect(found.last?.contains("got \"apple\"") == true)
+    }
+
+    @Test func `a value that does not go with a default is told at its own line`() {
+        #expect(
+            faults("{ assets: { ttl: 900000 } }").first?.hasPrefix("my.json5:1:13: assets.max_ttl: must not") == true)
+        #expect(
+            faults("{ admin: { listen: ['127.0.0.1:8080'] } }")
+                == ["my.json5:1:12: admin.listen: 127.0.0.1:8080 is named twice, here and in listen"])
+    }
+
+    @Test func `a URL that paths are appended to has no query`() {
+        #expect(faults("{ public_url: 'https://x.example/y?q=1' }").first?.contains("without a query") == true)
+    }
+
+    // MARK: Where a gateway runs
+
+    @Test(arguments: [
+        // What is wrong elsewhere hides nothing.
+        ("{ limts: {}, data_dir: '/here' }", [:], "/here"),
+        ("{ limits: { body_bytes: 'much' } }", [:], "./data"),
+        // The rest of a text that cannot be read could.
+        ("{ data_dir: '/here', limits: ", [:], nil),
+        ("{ limits: ", ["TRELLIS_DATA_DIR": "/here"], "/here"),
+        ("{ data_dir: 7 }", [:], nil),
+    ])
+    func `the data directory is known whatever else is wrong`(
+        text: String, environment: [String: String], directory: String?
+    ) {
+        let sources = ConfigurationSources(file: ("my.json5", Array(text.utf8)), environment: environment)
+        #expect(sources.dataDirectory(isWhole: true) == directory)
+    }
+
+    @Test func `a file that cannot be opened hides what is not said elsewhere`() {
+        #expect(ConfigurationSources().dataDirectory(isWhole: false) == nil)
+        #expect(ConfigurationSources(environment: ["TRELLIS_DATA_DIR": "/d"]).dataDirectory(isWhole: false) == "/d")
     }
 
     @Test func `a provider's base address has no path`() {

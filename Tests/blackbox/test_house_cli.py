@@ -74,6 +74,33 @@ def test_check_lists_five_mistakes_with_their_lines(tmp_path):
     assert len(mistakes) == 5
 
 
+def test_check_opens_the_files_that_settings_name(tmp_path):
+    for name in ("a", "b"):
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1",
+             "-subj", "/CN=localhost", "-keyout", f"{name}.key", "-out", f"{name}.pem"],
+            cwd=tmp_path, check=True, capture_output=True,
+        )  # fmt: skip
+    (tmp_path / "text").write_text("no certificate\n")
+
+    def mistakes(certificate: str, key: str, bundle: str) -> list[str]:
+        config = {"tls": {"certificate": certificate, "key": key}, "network": {"ca_bundle": bundle}}
+        (tmp_path / "c.json5").write_text(json.dumps(config))
+        return run("check", "--config", "c.json5", env={}, cwd=tmp_path).stderr.splitlines()
+
+    assert "mistake" not in "".join(mistakes("a.pem", "a.key", "b.pem"))
+    for files, said in [
+        (("a.pem", "b.key", "b.pem"), "tls.key: b.key is the key of another certificate"),
+        (("nowhere.pem", "a.key", "b.pem"), "tls.certificate: nowhere.pem: No such file or directory"),
+        (("text", "a.key", "b.pem"), "tls.certificate: text holds no certificate in PEM"),
+        (("a.pem", "a.pem", "b.pem"), "tls.key: a.pem holds no private key in PEM"),
+        (("a.pem", "a.key", "nowhere.pem"), "network.ca_bundle: cannot read the file nowhere.pem"),
+        (("a.pem", "a.key", "text"), "network.ca_bundle: text holds no certificates in PEM"),
+    ]:
+        found = mistakes(*files)
+        assert len(found) == 2 and found[0].startswith("c.json5:1:") and found[0].endswith(said), found
+
+
 def test_check_prints_what_is_in_force_and_no_secret(tmp_path):
     good = tmp_path / "good.json5"
     good.write_text("{ providers: { fal: { enabled: true } }, polling: { scale: 0.5 } }")

@@ -32,14 +32,31 @@ def test_a_reload_applies_at_once_and_says_what_changed(gateway):
 def test_a_bad_reload_changes_nothing_and_says_why(gateway):
     gateway.config = {"prices": {"1024": {"geometry": 7}}, "limits": {"body_byte": 1}}
     gateway.write_config()
-    answer = gateway.cli("reload", "--data", str(gateway.data), check=False)
-    assert answer.returncode == 1
-    gateway.signal(signal.SIGHUP)
-    until(lambda: gateway.events("reload refused, the old configuration stays"))
+    refused = 'trellis_reloads_total{outcome="refused"}'
+    answer = gateway.cli("reload", check=False)
+    # It is the gateway that judges, logs and counts, whoever asks.
+    assert answer.returncode == 1 and "did you mean limits.body_bytes?" in answer.stderr
+    assert gateway.metrics()[refused] == 1
     assert "did you mean limits.body_bytes?" in gateway.log
+    gateway.signal(signal.SIGHUP)
+    until(lambda: len(gateway.events("reload refused, the old configuration stays")) == 2)
     quote = gateway.post("/v1/3d-models/trellis2/quote/", json={"image_url": "https://example.com/a.png"}).json()
     assert quote["credits"] == 20
-    assert gateway.metrics()['trellis_reloads_total{outcome="refused"}'] >= 1
+    assert gateway.metrics()[refused] == 2
+
+
+def test_a_mistake_in_a_file_that_is_not_loaded_keeps_no_operator_from_a_gateway_that_runs(gateway):
+    made = gateway.cli("accounts", "create", "careless", "--json").stdout
+    gateway.config = {"limts": {}}
+    gateway.write_config()
+    assert gateway.cli("health").returncode == 0
+    gateway.cli("providers", "disable", "sandbox")
+    gateway.cli("keys", "create", "--account", "careless")
+    gateway.cli("keys", "revoke", json.loads(made)["key_id"])
+    # Without a gateway the command itself would work by these settings.
+    assert gateway.stop() == 0
+    alone = gateway.cli("accounts", "list", check=False)
+    assert alone.returncode == 1 and "did you mean limits?" in alone.stderr
 
 
 def test_a_secret_that_is_being_replaced_cannot_bring_the_gateway_down(tmp_path):

@@ -18,7 +18,7 @@ extension Configuration {
                         try Self.fixed(address), label: label, usesTLS: tls.certificate != nil && !isUnix))
             }
         }
-        let path = Gateway.controlSocket(of: self)
+        let path = Gateway.controlSocket(in: dataDirectory)
         guard let control = ListenAddress("unix:" + path) else {
             throw StartFault("data_dir is too long a path for a socket in it: \(path) must be under 108 bytes")
         }

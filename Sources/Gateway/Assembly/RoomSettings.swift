@@ -30,8 +30,8 @@ extension Configuration {
         settings.fallback = routing.fallback
         settings.origins = corsOrigins
         settings.adminListener = adminListen.isEmpty ? nil : Listener.admin
-        settings.metrics =
-            !metrics.listen.isEmpty ? .listener(Listener.metrics) : metrics.requiresKey ? .key : .open
+        settings.metricsListener = metrics.listen.isEmpty ? nil : Listener.metrics
+        settings.metricsNeedKey = metrics.requiresKey
         settings.version = Gateway.version
         return settings
     }

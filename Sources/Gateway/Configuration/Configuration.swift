@@ -37,6 +37,8 @@ package struct Configuration: Sendable {
 
     /// Every setting with its value in force and where it came from, in the order of the defaults.
     package internal(set) var effective: [EffectiveSetting] = []
+    /// Secrets that are missing because this variable is not set, by setting.
+    package internal(set) var unset: [String: String] = [:]
     /// The file that was read; nil: none.
     package internal(set) var file: String?
 

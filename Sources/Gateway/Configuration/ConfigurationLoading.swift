@@ -19,11 +19,30 @@ extension Configuration {
 
     /// Reads everything there is: the file that is named, or else the usual ones, the environment, the flags.
     package static func load(
-        file: String?, flags: [(key: String, flag: String, text: String)], needsKeys: Bool = true
+        file: String?, flags: [(key: String, flag: String, text: String)], isService: Bool = true
     ) throws(ConfigurationFailure) -> Configuration {
+        var sources = try sources(file: file, flags: flags)
+        sources.isService = isService
+        do throws(ConfigurationFaults) {
+            return try Configuration(sources)
+        } catch {
+            throw .wrong(error)
+        }
+    }
+
+    /// The data directory alone, which is all that is needed to find the gateway that runs on it: a mistake in a
+    /// file that nobody has loaded yet must not keep an operator from it. nil when it is one that hides where that is.
+    package static func dataDirectory(file: String?, flags: [(key: String, flag: String, text: String)]) -> String? {
+        let whole = try? sources(file: file, flags: flags)
+        return whole.map { $0.dataDirectory(isWhole: true) }
+            ?? ConfigurationSources(environment: environment(), flags: flags).dataDirectory(isWhole: false)
+    }
+
+    private static func sources(
+        file: String?, flags: [(key: String, flag: String, text: String)]
+    ) throws(ConfigurationFailure) -> ConfigurationSources {
         let environment = Self.environment()
         var sources = ConfigurationSources(environment: environment, flags: flags, contents: Self.contents)
-        sources.needsKeys = needsKeys
         if let named = file ?? environment["TRELLIS_CONFIG"] {
             guard let bytes = contents(of: named) else { throw unreadable(named) }
             sources.file = (named, bytes)
@@ -37,11 +56,7 @@ extension Configuration {
                 guard errno == ENOENT || errno == ENOTDIR else { throw unreadable(path) }
             }
         }
-        do throws(ConfigurationFaults) {
-            return try Configuration(sources)
-        } catch {
-            throw .wrong(error)
-        }
+        return sources
     }
 
     private static func unreadable(_ path: String) -> ConfigurationFailure {
@@ -60,7 +75,7 @@ extension Configuration {
     }
 
     /// A configuration or a secret; anything larger than a megabyte is neither.
-    @Sendable private static func contents(of path: String) -> [UInt8]? {
+    @Sendable static func contents(of path: String) -> [UInt8]? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }

@@ -11,8 +11,10 @@ package struct ConfigurationSources: Sendable {
     package var flags: [(key: String, flag: String, text: String)]
     /// Reads a file that holds a secret, by `NAME_FILE`; nil when it cannot be read.
     package var contents: @Sendable (_ path: String) -> [UInt8]?
-    /// Whether a provider that is enabled must have its key.
-    package var needsKeys = true
+    /// Whether it is for the gateway itself: then a provider that is enabled must have its key, and the files that are
+    /// named must be there. A command that only asks a gateway, or its data, needs neither: those are in the service's
+    /// environment, and an operator's shell has none of it.
+    package var isService = true
 
     package init(
         file: (path: String, bytes: [UInt8])? = nil, environment: [String: String] = [:],
@@ -28,11 +30,7 @@ package struct ConfigurationSources: Sendable {
 
 extension Configuration {
     package init(_ sources: ConfigurationSources) throws(ConfigurationFaults) {
-        var reading = ConfigurationReading(sources)
-        reading.readDefaults()
-        reading.readFile()
-        reading.readEnvironment()
-        reading.readFlags()
+        let reading = ConfigurationReading(sources)
         self.init()
         file = sources.file?.path
         for setting in Setting.all {
@@ -41,8 +39,9 @@ extension Configuration {
             effective.append(
                 EffectiveSetting(key: setting.key, exact: value, origin: origin, needsRestart: setting.needsRestart))
         }
+        unset = reading.unset
         // What could not be read is told once: that it is missing as well is no second mistake.
-        let missing = contradictions(missingKeys: sources.needsKeys).filter { fault in
+        let missing = contradictions(isService: sources.isService).filter { fault in
             !reading.faults.contains { $0.key == fault.key }
         }
         // A default that could not be read, and that something else is said instead of, is missed by nobody.
@@ -52,15 +51,49 @@ extension Configuration {
     }
 }
 
+extension ConfigurationSources {
+    /// nil when the mistakes there are may hide it. `isWhole`: all that there is to read was read.
+    func dataDirectory(isWhole: Bool) -> String? {
+        let (reading, key) = (ConfigurationReading(self), "data_dir")
+        guard let setting = Setting.byKey[key], let (value, origin) = reading.values[key], reading.isCertain(key),
+            isWhole || origin != .standard
+        else { return nil }
+        var configuration = Configuration()
+        setting.apply(&configuration, value)
+        return configuration.dataDirectory
+    }
+}
+
 /// Reads layer over layer and gathers the mistakes.
 struct ConfigurationReading {
     private let sources: ConfigurationSources
     private(set) var values: [String: (value: SettingValue, origin: Origin)] = [:]
     private(set) var faults: [ConfigurationFault] = []
+    /// Secrets whose variable is not set, by setting.
+    private(set) var unset: [String: String] = [:]
 
-    init(_ sources: ConfigurationSources) { self.sources = sources }
+    init(_ sources: ConfigurationSources) {
+        self.sources = sources
+        readDefaults()
+        readFile()
+        readEnvironment()
+        readFlags()
+    }
 
-    mutating func readDefaults() {
+    /// Whether a value is what it will be once the mistakes are mended; what a text that cannot be read to its end
+    /// says may still be overruled there.
+    func isCertain(_ key: String) -> Bool {
+        guard let origin = values[key]?.origin, !faults.contains(where: { $0.key == key }) else { return false }
+        switch origin {
+        case .environment, .flag: return true
+        case .standard, .file:
+            return !faults.contains { fault in
+                if case .file? = fault.origin { fault.key == nil } else { false }
+            }
+        }
+    }
+
+    private mutating func readDefaults() {
         do throws(JSON5Fault) {
             walk(try JSON5Reader.read(Defaults.bytes), under: "") { _ in .standard }
         } catch {
@@ -69,7 +102,7 @@ struct ConfigurationReading {
         // A fault here is the world's, such as a file that NAME_FILE names and nobody can read: told like any other.
     }
 
-    mutating func readFile() {
+    private mutating func readFile() {
         guard let (path, bytes) = sources.file else { return }
         let origin = { (position: TextPosition) in
             Origin.file(path: path, line: position.line, column: position.column)
@@ -81,7 +114,7 @@ struct ConfigurationReading {
         }
     }
 
-    mutating func readEnvironment() {
+    private mutating func readEnvironment() {
         let byVariable = Dictionary(uniqueKeysWithValues: Setting.all.map { ($0.variable, $0) })
         for (name, text) in sources.environment.sorted(by: { $0.key < $1.key }) where name.hasPrefix("TRELLIS_") {
             let origin = Origin.environment(name: name)
@@ -102,7 +135,7 @@ struct ConfigurationReading {
         }
     }
 
-    mutating func readFlags() {
+    private mutating func readFlags() {
         for (key, flag, text) in sources.flags {
             guard let setting = Setting.byKey[key] else { preconditionFailure("\(flag) sets no setting: \(key)") }
             take(text, for: setting, .flag(name: flag))
@@ -154,16 +187,29 @@ struct ConfigurationReading {
     }
 
     private mutating func read(_ member: JSON5Member, _ setting: Setting, _ origin: (TextPosition) -> Origin) {
-        let place = origin(member.position)
+        var place = origin(member.position)
+        unset[setting.key] = nil
         do throws(ValueFault) {
             let value = try setting.kind.read(member.value) { text throws(ValueFault) in
-                try expand(text, isSecret: setting.isSecret)
+                let expansion = try expand(text)
+                if let variable = expansion.unset {
+                    guard setting.isSecret else {
+                        throw ValueFault(message: "the environment variable \(variable) is not set")
+                    }
+                    unset[setting.key] = variable
+                    return nil
+                }
+                // The defaults only name the variable: whoever set it is who to ask.
+                if place == .standard, let variable = expansion.variable { place = .environment(name: variable) }
+                return expansion.text
             }
             values[setting.key] = (value, place)
         } catch {
-            faults.append(
-                ConfigurationFault(
-                    origin: error.position.map(origin) ?? place, key: setting.key, message: error.message))
+            for fault in [error] + error.others {
+                faults.append(
+                    ConfigurationFault(
+                        origin: fault.position.map(origin) ?? place, key: setting.key, message: fault.message))
+            }
         }
     }
 
@@ -181,31 +227,40 @@ struct ConfigurationReading {
 
     // MARK: ${NAME}
 
-    /// Puts variables in the place of `${NAME}`. A secret whose variable is not set is nil: it is missed only when
-    /// its provider is enabled.
-    private func expand(_ text: String, isSecret: Bool) throws(ValueFault) -> String? {
-        var result = ""
+    private struct Expansion {
+        var text = ""
+        /// The last variable that was put in.
+        var variable: String?
+        /// The first that is not set.
+        var unset: String?
+    }
+
+    /// Puts variables in the place of `${NAME}`. That a secret's variable is not set is no mistake here: it is missed
+    /// only when its provider is enabled.
+    private func expand(_ text: String) throws(ValueFault) -> Expansion {
+        var result = Expansion()
         var rest = Substring(text)
         while let start = Self.opening(in: rest) {
             let behind = rest[start...].dropFirst(2)
             guard let end = behind.firstIndex(of: "}") else { throw ValueFault(message: "has a ${ without its }") }
             let name = String(behind[..<end])
-            result += rest[..<start]
+            result.text += rest[..<start]
             if let value = sources.environment[name] {
-                result += value
+                result.text += value
+                result.variable = name
             } else if let path = sources.environment[name + "_FILE"] {
                 guard let value = fileText(path) else {
                     throw ValueFault(message: "cannot read the file \(path) that \(name)_FILE names")
                 }
-                result += value
-            } else if isSecret {
-                return nil
+                result.text += value
+                result.variable = name + "_FILE"
             } else {
-                throw ValueFault(message: "the environment variable \(name) is not set")
+                result.unset = result.unset ?? name
             }
             rest = behind[end...].dropFirst()
         }
-        return result + rest
+        result.text += rest
+        return result
     }
 
     private static func opening(in text: Substring) -> Substring.Index? {

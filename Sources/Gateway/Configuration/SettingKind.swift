@@ -60,6 +60,8 @@ struct ValueFault: Error {
     let message: String
     /// Where in the file, when that is more exact than the setting itself.
     var position: TextPosition?
+    /// What is wrong with other items of the same list.
+    var others: [ValueFault] = []
 }
 
 extension SettingKind {
@@ -79,12 +81,17 @@ extension SettingKind {
         case (.flag, .flag(let value)): return .flag(value)
         case (.list(let kind), .list(let values)):
             var read: [SettingValue] = []
+            var faults: [ValueFault] = []
             for value in values {
                 do throws(ValueFault) {
                     read.append(try kind.read(value, expand: expand))
                 } catch {
-                    throw ValueFault(message: error.message, position: error.position ?? value.position)
+                    faults.append(ValueFault(message: error.message, position: error.position ?? value.position))
                 }
+            }
+            if var first = faults.first {
+                first.others = Array(faults.dropFirst())
+                throw first
             }
             return .list(read)
         case (.list(let kind), .text): return .list([try kind.read(value, expand: expand)])

@@ -16,7 +16,7 @@ enum TextForm: Sendable {
         switch self {
         case .any: "text"
         case .address: "an address such as \"127.0.0.1:8080\" or \"unix:/run/trellis.sock\""
-        case .httpURL: "a URL that begins with http:// or https://"
+        case .httpURL: "a URL that begins with http:// or https://, without a query"
         case .baseURL: "scheme and host, such as \"https://api.example.com\""
         case .addressRange: "an address or range such as \"10.0.0.0/8\""
         case .origin: "an origin such as \"https://app.example.com\", or \"*\""
@@ -30,7 +30,10 @@ enum TextForm: Sendable {
         switch self {
         case .any: fits = true
         case .address: fits = ListenAddress(text) != nil
-        case .httpURL: fits = Self.host(of: text) != nil
+        case .httpURL:
+            // Paths are appended to it.
+            fits =
+                Self.host(of: text) != nil && !text.utf8.contains { $0 == UInt8(ascii: "?") || $0 == UInt8(ascii: "#") }
         case .baseURL:
             // A path at the end would be doubled by the provider's own.
             fits = Self.host(of: text) != nil && text.utf8.count(where: { $0 == UInt8(ascii: "/") }) == 2

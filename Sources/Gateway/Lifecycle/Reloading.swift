@@ -38,18 +38,20 @@ extension House {
         _ load: @Sendable () throws(ConfigurationFailure) -> Configuration
     ) async -> Result<[String], ActRefusal> {
         let new: Configuration
+        let certificateIsNew: Bool
         do throws(ConfigurationFailure) {
             new = try load()
-            try reloadCertificate()
+            certificateIsNew = try reloadCertificate()
         } catch {
             change { $0.reloads.bad += 1 }
             log(.error, "reload refused, the old configuration stays", ["why": "\(error)"])
             return .failure(.refused("\(error)"))
         }
         let difference = await take(new)
-        let lines = difference.changes.map { change in
+        var lines = difference.changes.map { change in
             "\(change.key): \(change.before) → \(change.after)" + (change.needsRestart ? " (needs a restart)" : "")
         }
+        if certificateIsNew { lines.append("tls: another certificate or key is in the files") }
         log(
             .info, "reloaded",
             [
@@ -59,9 +61,10 @@ extension House {
         return .success(lines)
     }
 
-    private func reloadCertificate() throws(ConfigurationFailure) {
-        guard let server = change({ $0.server }) else { return }
-        do throws(ServerError) { try server.reloadTLS() } catch { throw .unreadable("\(error)") }
+    /// True when it is another one than before.
+    private func reloadCertificate() throws(ConfigurationFailure) -> Bool {
+        guard let server = change({ $0.server }) else { return false }
+        do throws(ServerError) { return try server.reloadTLS() } catch { throw .unreadable("\(error)") }
     }
 
     func reloadAsked() async -> Result<[String], ActRefusal> {
@@ -91,7 +94,9 @@ extension House {
                 timeout: .seconds(5))
             return .success(await trial.run())
         }
-        guard let key = own.key else { return .failure(.refused("\(id) has no key; set providers.\(id).api_key")) }
+        guard let key = own.key else {
+            return .failure(.refused("\(id) has no key; \(configuration.wayToSetKey(of: id))"))
+        }
         let policy = configuration.outgoing(own: listeners)
         let trial = ProviderTrial(
             provider: provider, settings: ProviderSettings(baseURL: own.baseURL, key: key),
