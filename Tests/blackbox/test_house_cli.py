@@ -118,7 +118,7 @@ def test_check_prints_what_is_in_force_and_no_secret(tmp_path):
 
 @pytest.fixture(params=["running", "stopped"])
 def house(request):
-    with Gateway(account=None) as g:
+    with Gateway(account=None, env={"PIXAZO_API_KEY": "k3y-of-many-letters"}) as g:
         if request.param == "stopped":
             assert g.stop() == 0
         yield g
@@ -167,6 +167,9 @@ def test_accounts_keys_and_credits_with_and_without_a_gateway(house):
     cursor = page.splitlines()[0].split()[1]
     assert "shop" in page and "second" in house.cli("accounts", "list", "--limit", "1", "--cursor", cursor).stdout
     assert "endpoints:\nnone" in house.cli("webhooks", "list").stdout
+    if house.process.poll() is None:
+        refused = house.cli("providers", "enable", "fal", check=False)
+        assert refused.returncode == 1 and "set FAL_KEY in the environment" in refused.stderr
     house.cli("providers", "disable", "fal")
     house.cli("providers", "enable", "pixazo")
     rows = json.loads(house.cli("providers", "list", "--json").stdout)["items"]

@@ -54,6 +54,7 @@ def house():
         config = {
             "providers": {
                 "empiriolabs": {"enabled": True, "api_key": "key-for-nobody", "base_url": deaf.url},
+                "runware": {"enabled": False, "api_key": "key-for-nobody", "base_url": deaf.url},
                 "sandbox": {"enabled": True, "duration": 0.2},
             },
             "routing": {"order": ["sandbox", "empiriolabs"]},
@@ -288,6 +289,23 @@ def test_enabling_what_the_file_enables_only_takes_back_an_operators_word(house)
     house.write_config()
     house.cli("reload")
     assert is_enabled(house, "empiriolabs")
+
+
+def test_disabling_what_the_file_disables_only_takes_back_an_operators_word(house):
+    def enabled_in_file(is_enabled: bool):
+        house.config["providers"]["runware"]["enabled"] = is_enabled
+        house.write_config()
+        house.cli("reload")
+
+    house.cli("providers", "enable", "runware")
+    house.cli("reload")
+    assert is_enabled(house, "runware")
+    house.cli("providers", "disable", "runware")
+    assert not is_enabled(house, "runware")
+    enabled_in_file(True)
+    assert is_enabled(house, "runware")
+    enabled_in_file(False)
+    assert not is_enabled(house, "runware")
 
 
 def test_a_task_that_may_have_been_bought_is_found_and_decided(house):

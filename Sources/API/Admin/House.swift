@@ -50,9 +50,9 @@ extension API {
     /// New work goes there no longer, or again; jobs that run there are followed to their end.
     private func setProvider(_ call: Call, isEnabled: Bool) async throws(Refusal) -> HTTPResponse {
         let provider = try provider(call)
-        // Enabling what the configuration has enabled only takes back an operator's word: a later change of the
-        // configuration counts again.
-        let override = isEnabled && around.acts.isConfigured(provider) ? nil : isEnabled
+        if isEnabled, let why = around.acts.objection(provider) { throw .conflict(code: "refused", message: why) }
+        // Saying what the configuration says only takes back an operator's word: a later change of it counts again.
+        let override = isEnabled == around.acts.isConfigured(provider) ? nil : isEnabled
         let state = ProviderState(provider: provider, enabled: override)
         try await ask { () async throws(StoreError) in try await store.setProviderState(state, now: call.now) }
         around.acts.providerChanged(provider, override)

@@ -12,6 +12,8 @@ package struct OperatorActs: Sendable {
     package var providerChanged: @Sendable (ProviderID, _ isEnabled: Bool?) -> Void = { _, _ in }
     /// What the configuration says of a provider, whatever an operator said since.
     package var isConfigured: @Sendable (ProviderID) -> Bool = { _ in false }
+    /// Why a provider could not work whatever an operator said, and what to do; nil when it could.
+    package var objection: @Sendable (_ to: ProviderID) -> String? = { _ in nil }
 
     /// Copies pictures, models and, if asked to, the master key into a directory, for a backup.
     package var keepFiles: @Sendable (_ directory: String, _ withKey: Bool) async -> Result<FilesKept, ActRefusal> = {

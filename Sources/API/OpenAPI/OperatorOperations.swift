@@ -94,7 +94,9 @@ extension Operation {
         success: [.json("Page", "All of them.")])
 
     static let enableProvider = Operation(
-        "enableProvider", tag, "Send work to a provider again", success: [.json("Message", "Done.")])
+        "enableProvider", tag, "Send work to a provider again",
+        "Goes over the configuration until it says the same. One that has no key is refused.",
+        success: [.json("Message", "Done.")], errors: [409])
 
     static let disableProvider = Operation(
         "disableProvider", tag, "Send no more work to a provider",
