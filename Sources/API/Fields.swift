@@ -79,6 +79,16 @@ struct Fields {
         return text
     }
 
+    /// The same for what people tell things apart by: nothing in it that a terminal or a page obeys and does not show.
+    mutating func name(_ name: String, lengths: ClosedRange<Int>) -> String? {
+        guard let text = text(name, lengths: lengths) else { return nil }
+        guard !text.unicodeScalars.contains(where: \.isObeyed) else {
+            let wants = "must have no line breaks and no other control characters"
+            return wrong(name, .string(text), wants: wants, got: "\"\(text.visible)\"")
+        }
+        return text
+    }
+
     /// The same counted in UTF-8, for what is kept in a row.
     mutating func text(_ name: String, bytes: ClosedRange<Int>) -> String? {
         guard let value = value(name) else { return nil }

@@ -94,7 +94,8 @@ extension Command {
                 .get(
                     "/admin/v1/accounts/\(Path.part(try call.need("--account")))/keys",
                     columns: [
-                        "id", "scope", "label", "last_four", "created_at", "last_used_at", "expires_at", "revoked_at",
+                        "id", "scope", "label", "last_four", "spend_cap", "created_at", "last_used_at", "expires_at",
+                        "revoked_at",
                     ])
             }),
         Command(

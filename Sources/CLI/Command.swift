@@ -68,4 +68,6 @@ struct AdminRequest: Sendable {
     var mayBegin = false
     /// Looks at the answer once more: what is wrong with it although the request went well.
     var objection: (@Sendable (Answer) -> String?)?
+    /// What a person should know about a good answer that does not show in it.
+    var remark: (@Sendable (Answer) -> String?)?
 }

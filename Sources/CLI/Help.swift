@@ -11,6 +11,11 @@ enum Help {
         let commands = Command.all.filter { $0.words[0] == topic || $0.name == topic }
         if !commands.isEmpty {
             Terminal.print(commands.map(page).joined(separator: "\n\n"))
+            let namesakes = SettingHelp.find(topic).map(\.key)
+            if !namesakes.isEmpty {
+                Terminal.print("\nSettings of this name, each explained by `help SETTING`:\n")
+                for key in namesakes { Terminal.print("  " + key) }
+            }
             return .done
         }
         let settings = SettingHelp.find(topic)
@@ -18,8 +23,9 @@ enum Help {
             Terminal.print(settings.map(\.text).joined(separator: "\n\n"))
             return .done
         }
-        let known = Command.all.map { $0.words[0] } + SettingHelp.topics
-        let hint = Spelling.nearest(to: topic, of: known).map { "; did you mean \($0)?" } ?? ""
+        let known = Command.all.flatMap { [$0.words[0], $0.name] } + SettingHelp.topics
+        let meant = known.first { $0.hasPrefix(topic) } ?? Spelling.nearest(to: topic, of: known)
+        let hint = meant.map { "; did you mean \($0)?" } ?? ""
         throw UsageFault(message: "there is nothing called \"\(topic)\"\(hint)")
     }
 

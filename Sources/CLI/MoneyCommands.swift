@@ -12,9 +12,13 @@ extension Command {
             arguments: [.init(name: "AMOUNT", doc: "credits, a whole number above zero")],
             options: [account, .init(name: "--reference", value: "REF", doc: "what it is for", isRequired: true)],
             action: .ask { call in
-                .post(
+                var request = AdminRequest.post(
                     "\(try ofAccount(call))/credits",
                     ["amount": .whole(try call.whole("AMOUNT")), "reference": .text(try call.need("--reference"))])
+                request.remark = { answer in
+                    answer.status == 201 ? nil : "this reference was granted before, as shown; nothing was moved now"
+                }
+                return request
             }),
         Command(
             words: ["credits", "adjust"], summary: "correct an account's balance, up or down",

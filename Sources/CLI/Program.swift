@@ -65,6 +65,7 @@ enum Program {
         }
         try View(invocation, columns: request.columns).show(answer)
         guard answer.isGood else { throw Failure(message: answer.complaint) }
+        if let remark = request.remark?(answer) { Terminal.complain(remark) }
         if let objection = request.objection?(answer) { throw Failure(message: objection) }
         return .done
     }

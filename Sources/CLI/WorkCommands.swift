@@ -95,7 +95,8 @@ extension Command {
             }),
         Command(
             words: ["providers", "enable"], summary: "let a provider take work again, and close its breaker",
-            detail: "Goes over the configuration until that says the same, and outlives restarts.", arguments: [provider],
+            detail: "Goes over the configuration until that says the same, and outlives restarts.",
+            arguments: [provider],
             action: .ask { call in .post("/admin/v1/providers/\(Path.part(try call.need("ID")))/enable", [:]) }),
         Command(
             words: ["providers", "disable"], summary: "give a provider no new work; what runs there is followed",

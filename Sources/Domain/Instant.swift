@@ -27,7 +27,10 @@ extension Duration {
     }
 
     package var inSeconds: Double {
-        Double(components.seconds) + Double(components.attoseconds) / 1e18
+        // By one division: 2 s and 712 ms are 2.712, and not the nearest to a sum of two roundings.
+        let (seconds, attoseconds) = components
+        guard abs(seconds) < 9_000_000_000 else { return Double(seconds) }
+        return Double(seconds * 1_000_000_000 + attoseconds / 1_000_000_000) / 1e9
     }
 }
 

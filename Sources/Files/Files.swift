@@ -32,11 +32,18 @@ package protocol Files: Sendable {
     func sweep(keeping: Set<String>, olderThan age: Int64) -> Int
 }
 
-package enum FilesError: Error, Hashable, Sendable {
+package enum FilesError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The operator's quota or the disk has no room: new work is refused, what is here stays.
     case noRoom(needed: Int64, free: Int64)
     /// The file system said no, in its own words.
     case broken(String)
+
+    package var description: String {
+        switch self {
+        case .noRoom(let needed, let free): "no room for a file: \(needed) bytes are needed and \(free) free"
+        case .broken(let why): why
+        }
+    }
 }
 
 /// Lower-case hexadecimal SHA-256: the only names there are.

@@ -32,7 +32,7 @@ final class ListeningSocket: Sendable {
             address = listener.address
             descriptor = try Self.bindUnix(path)
         }
-        guard listen(descriptor, Self.backlog) == 0 else { throw ServerError("listen on \(address)", errno) }
+        guard listen(descriptor, Self.backlog) == 0 else { throw ServerError(listeningOn: "\(address)", errno) }
     }
 
     deinit { close(descriptor) }
@@ -53,7 +53,7 @@ final class ListeningSocket: Sendable {
         guard address.lend({ bind(descriptor, $0, $1) }) == 0 else {
             let code = errno
             close(descriptor)
-            throw ServerError("bind \(name)", code)
+            throw ServerError(listeningOn: "\(name)", code)
         }
         if !isSibling { set(descriptor, SOL_SOCKET, SO_REUSEPORT) }
         return descriptor
@@ -66,14 +66,14 @@ final class ListeningSocket: Sendable {
         guard probe >= 0 else { throw ServerError("socket", errno) }
         let isAlive = address.lend { connect(probe, $0, $1) } == 0
         close(probe)
-        if isAlive { throw ServerError("bind unix:\(path): another server listens there") }
+        if isAlive { throw ServerError(listeningOn: "unix:\(path)", EADDRINUSE) }
         unlink(path)
         let descriptor = socket(AF_UNIX, Int32(linux_socket_flags), 0)
         guard descriptor >= 0 else { throw ServerError("socket", errno) }
         guard address.lend({ bind(descriptor, $0, $1) }) == 0 else {
             let code = errno
             close(descriptor)
-            throw ServerError("bind unix:\(path)", code)
+            throw ServerError(listeningOn: "unix:\(path)", code)
         }
         return descriptor
     }

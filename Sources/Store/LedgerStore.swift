@@ -42,7 +42,7 @@ package enum AdjustOutcome: Sendable {
 }
 
 /// The end of the hash chain: whoever keeps one can tell later that nothing before it was changed or cut off.
-package struct LedgerHead: Hashable, Sendable {
+package struct LedgerHead: Hashable, Sendable, CustomStringConvertible {
     package let sequence: Int64
     package let hash: String
 
@@ -50,6 +50,17 @@ package struct LedgerHead: Hashable, Sendable {
         self.sequence = sequence
         self.hash = hash
     }
+
+    /// As `description` says it; nil when it is none.
+    package init?(_ text: String) {
+        let parts = text.split(separator: ":", maxSplits: 1)
+        guard parts.count == 2, let sequence = Int64(parts[0]), sequence >= 0, parts[1].utf8.count == 64,
+            parts[1].utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
+        else { return nil }
+        self.init(sequence: sequence, hash: String(parts[1]))
+    }
+
+    package var description: String { "\(sequence):\(hash)" }
 }
 
 package struct LedgerReport: Hashable, Sendable {

@@ -252,7 +252,7 @@ package struct Finisher: Duty {
         {
             return await lost(due, .generation, Evidence(fault: "result_unavailable", message: why), desk)
         }
-        shop.journal.note(.info, "result not at hand", task: due.task.id, ["why": why])
+        shop.journal.note(isOurs ? .warning : .info, "result not at hand", task: due.task.id, ["why": why])
         let wait = min(max(since / 2, settings.pace.wait(.milliseconds(500))), settings.pace.wait(.seconds(15)))
         return await shop.put(off: due, until: now + wait)
     }

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import subprocess
 
 import pytest
@@ -38,6 +39,8 @@ def run(*words: str, **rest) -> subprocess.CompletedProcess:
         (["help", "limits.body_byte"], 2, "did you mean limits.body_bytes?"),
         (["help", "limit"], 2, "did you mean limits?"),
         (["help", "body_byte"], 2, "did you mean body_bytes?"),
+        (["help", "keys", "rot"], 2, "did you mean keys rotate?"),
+        (["help", "webhooks"], 0, "webhooks.schedule"),
         (["--json"], 2, "a command is missing before --json"),
         (["serve", "--config", "/nowhere.json5"], 1, "cannot read the configuration /nowhere.json5"),
     ],
@@ -55,6 +58,14 @@ def test_every_command_explains_itself():
     for command in commands:
         answer = run(*command.split(), "--help")
         assert answer.returncode == 0 and f"usage: trellis-gateway {command}" in answer.stdout, command
+
+
+def test_an_address_that_is_taken_is_named_with_what_to_do(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        answer = run("serve", "--listen", address, "--data", str(tmp_path / "data"))
+    assert answer.returncode == 1
+    assert f"cannot listen on {address}: Address already in use; end the other server" in answer.stderr
 
 
 def test_check_lists_five_mistakes_with_their_lines(tmp_path):
@@ -129,8 +140,11 @@ def test_accounts_keys_and_credits_with_and_without_a_gateway(house):
     assert made.keys() >= {"account_id", "name", "key"} and made["name"] == "shop"
     key = json.loads(house.cli("keys", "create", "--account", "shop", "--scope", "read", "--json").stdout)
     assert key["key"].startswith("tgr_") and key["id"]
-    house.cli("credits", "grant", "--account", "shop", "100", "--reference", "invoice-1")
-    house.cli("credits", "grant", "--account", "shop", "100", "--reference", "invoice-1")
+    assert house.cli("credits", "grant", "--account", "shop", "100", "--reference", "invoice-1").stderr == ""
+    again = house.cli("credits", "grant", "--account", "shop", "100", "--reference", "invoice-1")
+    assert "nothing was moved now" in again.stderr
+    for name in ("two\nlines", "\u202eback"):
+        assert "no line breaks" in house.cli("accounts", "create", name, check=False).stderr
     assert json.loads(house.cli("credits", "balance", "--account", "shop", "--json").stdout)["balance"] == 600
     house.cli("credits", "adjust", "--account", "shop", "-50", "--reason", "a mistake")
     verified = json.loads(house.cli("credits", "verify", "--json").stdout)
@@ -245,14 +259,15 @@ def test_what_needs_a_gateway_says_so(house):
 
 
 def test_nothing_that_a_terminal_obeys_reaches_it(gateway):
-    name = "shop\x1b[2J\u202e\u009b31m"
-    gateway.admin("POST", "/admin/v1/accounts", {"name": name})
-    table = gateway.cli("accounts", "list").stdout
-    assert not set(table) & set("\x1b\u202e\u009b") and r"shop\u{1B}[2J" in table
+    reason = "odd\x1b[2J\u202e\u009b31m"
+    gateway.admin("POST", "/admin/v1/accounts/tests/adjust", {"amount": 1, "reason": reason})
+    table = gateway.cli("credits", "ledger", "--account", "tests").stdout
+    assert not set(table) & set("\x1b\u202e\u009b") and r"odd\u{1B}[2J" in table
     missing = gateway.cli("accounts", "show", "\x1b[2J", check=False).stderr
     assert missing.startswith("There is no account") and "\x1b" not in missing
     # For programs it is what it is.
-    assert name in [a["name"] for a in json.loads(gateway.cli("accounts", "list", "--json").stdout)["items"]]
+    ledger = json.loads(gateway.cli("credits", "ledger", "--account", "tests", "--json").stdout)["items"]
+    assert reason in [posting["reference"] for posting in ledger]
 
 
 def test_statistics_are_in_dollars_for_people(gateway):

@@ -15,7 +15,7 @@ extension API {
     /// A new customer with a first key, and credits if it is to start with some.
     @Sendable func createAccount(_ call: Call) async throws(Refusal) -> HTTPResponse {
         var fields = try Fields(call.request.body)
-        let name = fields.text("name", lengths: 1...64)
+        let name = fields.name("name", lengths: 1...64)
         if name == nil, !fields.has("name") { fields.fault(FieldFault("name", "name is missing.")) }
         let credits = fields.credits("credits")
         fields.refuse(allBut: ["name", "credits"])

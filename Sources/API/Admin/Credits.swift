@@ -80,26 +80,18 @@ extension API {
         var query = QueryFields(call.request)
         let given = query.text("head")
         try query.check()
-        var head: LedgerHead?
-        if let text = given {
-            let parts = text.utf8.split(separator: UInt8(ascii: ":"), maxSplits: 1).map { String(Substring($0)) }
-            guard parts.count == 2, let sequence = Int64(parts[0]), sequence >= 0 else {
-                let shown = JSONValue.string(String(text.prefix(64)))
-                throw .invalid([
-                    FieldFault(
-                        "head", "head must be SEQUENCE:HASH, as a verification answers it; got \(shown).",
-                        value: .string(text))
-                ])
-            }
-            head = LedgerHead(sequence: sequence, hash: parts[1])
+        let saved = given.flatMap(LedgerHead.init)
+        if let given, saved == nil {
+            let wants = "head must be SEQUENCE:HASH, as a verification answers it"
+            let shown = JSONValue.string(String(given.prefix(96)))
+            throw .invalid([FieldFault("head", "\(wants); got \(shown).", value: .string(given))])
         }
-        let saved = head
         let report = try await ask { () async throws(StoreError) in try await store.verifyLedger(against: saved) }
         var json = JSONWriter()
         json.object { json in
             json.member("ok", report.violation == nil)
             json.member("postings", report.postings)
-            json.member("head", "\(report.head.sequence):\(report.head.hash)")
+            json.member("head", report.head.description)
             json.object("sums") { json in
                 for (name, sum) in report.sums.sorted(by: { $0.key < $1.key }) { json.member(name, sum.amount) }
             }

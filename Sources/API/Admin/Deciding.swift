@@ -29,7 +29,7 @@ extension API {
             throw .conflict(code: "nothing_waits", message: "Nothing of this task waits: it is \(task.state.rawValue).")
         }
         try await note(call, "tasks.retry", "task:\(task.id)", words)
-        return Self.said("\(changed) of \(task.slots.count) looked at now.")
+        return Self.said("\(changed) of \(task.slots.count) are due now.")
     }
 
     /// Decides about submits that were sent and never answered. Whoever decides has looked at the provider.

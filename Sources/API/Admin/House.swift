@@ -105,7 +105,9 @@ extension API {
                 $0.member("succeeded", row.succeeded)
                 $0.member("refused", row.refused)
                 $0.member("failed", row.failed)
-                $0.member("success_rate", row.attempts == 0 ? nil : Double(row.succeeded) / Double(row.attempts))
+                $0.member(
+                    "success_rate",
+                    row.attempts == 0 ? nil : (Double(row.succeeded) / Double(row.attempts) * 1e4).rounded() / 1e4)
                 $0.member("p50_seconds", row.p50?.inSeconds)
                 $0.member("p95_seconds", row.p95?.inSeconds)
                 $0.member("credits", row.credits.amount)

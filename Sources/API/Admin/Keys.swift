@@ -19,7 +19,7 @@ extension API {
         let account = try await account(call)
         var fields = try Fields(call.request.body.isEmpty ? Array("{}".utf8) : call.request.body)
         let scope = fields.word("scope", Scope.self) ?? .user
-        let label = fields.text("label", lengths: 0...128) ?? ""
+        let label = fields.name("label", lengths: 0...128) ?? ""
         let life = fields.integer("expires_in", 1...(10 * 366 * 86_400))
         let cap = fields.credits("spend_cap", from: 1)
         fields.refuse(allBut: ["scope", "label", "expires_in", "spend_cap"])

@@ -60,7 +60,9 @@ extension Configuration {
         }
         server.trustedProxies = trustedProxies
         server.accessLog = AccessLog(sampleEvery: logging.requestsEvery) { entry in
-            let level: Log.Level = entry.status.code >= 500 ? .error : .info
+            // A 503 is said on purpose, and whatever is behind it has a line of its own.
+            let level: Log.Level =
+                entry.status == .serviceUnavailable ? .warning : entry.status.isServerError ? .error : .info
             log(
                 level, "request", request: entry.id,
                 [

@@ -76,7 +76,9 @@ extension House {
         acts.keepFiles = { await keeping.keep(in: $0, withKey: $1) }
         acts.isConfigured = { [work] in work.shop.board[$0]?.isEnabled ?? false }
         acts.objection = { [weak self] id in
-            guard let settings = self?.configuration, id != .sandbox, settings.providers[id]?.key == nil else { return nil }
+            guard let settings = self?.configuration, id != .sandbox, settings.providers[id]?.key == nil else {
+                return nil
+            }
             return "\(id) has no key; \(settings.wayToSetKey(of: id))"
         }
         acts.providerChanged = { [work] provider, isEnabled in work.changed(provider, isEnabled: isEnabled) }

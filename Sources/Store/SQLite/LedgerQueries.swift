@@ -47,7 +47,7 @@ extension SQLiteStore {
             try Self.check(roomFor: amount, issuedBefore: transaction.database.standing(of: .issuer).balance)
             let posting = try transaction.adjust(amount, account: account, reason: reason, at: now)
             try transaction.audit(
-                actor: actor, act: "credits.adjust", subject: account.description, detail: "\(amount): \(reason)",
+                actor: actor, act: "credits.adjust", subject: "account:\(account)", detail: "\(amount): \(reason)",
                 at: now)
             return .adjusted(posting)
         }

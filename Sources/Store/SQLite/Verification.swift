@@ -42,7 +42,7 @@ extension SQLiteStore {
     /// So that the next start need only look at what came after.
     private func remember(_ head: LedgerHead) async throws(StoreError) {
         do {
-            try await writer.write { try $0.database.setMeta("verified", "\(head.sequence) \(head.hash)") }
+            try await writer.write { try $0.database.setMeta("verified", head.description) }
         } catch .paidWritesPaused, .closed, .overloaded, .diskFull {
             // Then the next start looks at more.
         }
@@ -59,19 +59,16 @@ extension Database {
     func verifySinceLastTime(atMost limit: Int = postingsAtStart) throws -> LedgerReport.Violation? {
         var fold = LedgerFold(expected: nil)
         var known: Int64 = 0
-        if let text = try meta("verified") {
-            let parts = text.split(separator: " ")
-            if parts.count == 2, let sequence = Int64(parts[0]) {
-                known = sequence
-                fold = LedgerFold(after: LedgerHead(sequence: sequence, hash: String(parts[1])))
-            }
+        if let head = try meta("verified").flatMap(LedgerHead.init) {
+            known = head.sequence
+            fold = LedgerFold(after: head)
         }
         try snapshot {
             while !fold.isAtEnd, fold.report.postings - known < limit { try fold.advance(in: self, by: limit / 4) }
         }
         let head = fold.report.head
         if fold.violation == nil, head.sequence > known {
-            try begin { try setMeta("verified", "\(head.sequence) \(head.hash)") }
+            try begin { try setMeta("verified", head.description) }
         }
         return fold.violation
     }

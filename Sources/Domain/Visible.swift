@@ -19,7 +19,7 @@ extension StringProtocol {
 
 extension Unicode.Scalar {
     /// C0 and C1 controls, and what turns the direction of writing around.
-    fileprivate var isObeyed: Bool {
+    package var isObeyed: Bool {
         switch value {
         case 0..<0x20, 0x7F..<0xA0, 0x202A...0x202E, 0x2066...0x2069: true
         default: false
