@@ -70,5 +70,22 @@ struct OpenAPITests {
         let page = String(decoding: DocsPage(document: openAPI, endpoints: API.endpoints).bytes, as: UTF8.self)
         #expect(!page.contains("<script") && !page.contains("http-equiv") && !page.contains("src="))
         for endpoint in API.endpoints { #expect(page.contains("id=\"\(endpoint.operation.id)\"")) }
+        #expect(!page.contains("`"))
+    }
+
+    @Test func `shows every field of every body to people too`() throws {
+        let openAPI = OpenAPI(
+            publicURL: "http://127.0.0.1:8080", settings: API.Settings(), around: Rig.surroundings())
+        let page = String(decoding: DocsPage(document: openAPI, endpoints: API.endpoints).bytes, as: UTF8.self)
+        let bodies = Set(API.endpoints.compactMap(\.operation.request))
+        #expect(bodies.count > 10)
+        for body in bodies {
+            let schema = try #require(document["components"]?["schemas"]?[body])
+            #expect(page.contains("<table id=\"\(body)\">"), "\(body)")
+            for field in schema["properties"]?.object?.names ?? [] {
+                #expect(page.contains("<td><code>\(field)</code></td>"), "\(body).\(field)")
+            }
+        }
+        #expect(page.contains("<td>whole number from 1 to 4</td>"))
     }
 }

@@ -3,8 +3,15 @@ import HTTP
 
 /// The document as one plain page: no script, nothing fetched.
 struct DocsPage {
-    let document: OpenAPI
-    let endpoints: [Endpoint]
+    private let document: OpenAPI
+    private let endpoints: [Endpoint]
+    private let bodies: BodyTables
+
+    init(document: OpenAPI, endpoints: [Endpoint]) {
+        self.document = document
+        self.endpoints = endpoints
+        bodies = BodyTables(document: document.bytes(for: endpoints))
+    }
 
     var bytes: [UInt8] {
         var html = """
@@ -23,12 +30,17 @@ struct DocsPage {
             """
         var tags: [String] = []
         for endpoint in endpoints where !tags.contains(endpoint.operation.tag) { tags.append(endpoint.operation.tag) }
+        // Two routes may take the same body; the first shows it.
+        var shown: Set<String> = []
         for tag in tags {
             html += "<h2>\(Self.escaped(tag))</h2>\n"
-            for endpoint in endpoints where endpoint.operation.tag == tag { html += section(endpoint) }
+            for endpoint in endpoints where endpoint.operation.tag == tag {
+                html += section(endpoint)
+                guard let body = endpoint.operation.request else { continue }
+                html += shown.insert(body).inserted ? bodies.table(of: body) : bodies.link(to: body)
+            }
         }
-        html += parameterTable + "</main></body></html>\n"
-        return Array(html.utf8)
+        return Array((html + "</main></body></html>\n").utf8)
     }
 
     private var example: String {
@@ -47,45 +59,30 @@ struct DocsPage {
         let operation = endpoint.operation
         var html = "<h3 id=\"\(operation.id)\">\(Self.escaped(operation.summary))</h3>\n"
         html += "<p><code>\(endpoint.method.name) \(Self.escaped(OpenAPI.path(endpoint.pattern)))</code></p>\n"
-        if !operation.words.isEmpty { html += "<p>\(Self.escaped(operation.words))</p>\n" }
+        if !operation.words.isEmpty { html += "<p>\(Self.prose(operation.words))</p>\n" }
         let items = operation.query.map { ($0, "query") } + operation.headers.map { ($0, "header") }
         if !items.isEmpty {
             html += "<table><tr><th>Name</th><th>In</th><th>Meaning</th></tr>\n"
             for (item, place) in items {
                 html +=
-                    "<tr><td><code>\(item.name)</code></td><td>\(place)</td><td>\(Self.escaped(item.words))</td></tr>\n"
+                    "<tr><td><code>\(item.name)</code></td><td>\(place)</td><td>\(Self.prose(item.words))</td></tr>\n"
             }
             html += "</table>\n"
         }
         let errors = OpenAPI.errors(of: endpoint).sorted().map(String.init).joined(separator: ", ")
         let answers = operation.success.map { "\($0.status): \($0.words)" }.joined(separator: " ")
-        return html + "<p>\(Self.escaped(answers)) Errors: \(errors).</p>\n"
+        return html + "<p>\(Self.prose(answers)) Errors: \(errors).</p>\n"
     }
 
-    private var parameterTable: String {
-        var html = "<h2>Fields of a generation</h2>\n<table><tr><th>Field</th><th>Takes</th><th>Default</th>"
-        html += "<th>Meaning</th></tr>\n"
-        for parameter in Parameter.allCases {
-            let standard = parameter.standard.map { "<code>\($0)</code>" } ?? ""
-            html += "<tr><td><code>\(parameter.rawValue)</code></td><td>\(Self.takes(parameter.kind))</td>"
-            html += "<td>\(standard)</td><td>\(Self.escaped(GenerationSchema.words(for: parameter)))</td></tr>\n"
-        }
-        return html + "</table>\n"
+    /// Text in which `…` is code.
+    static func prose(_ text: String) -> String {
+        let parts = text.split(separator: "`", omittingEmptySubsequences: false)
+        return parts.enumerated().map { index, part in
+            index.isMultiple(of: 2) ? escaped(part) : "<code>\(escaped(part))</code>"
+        }.joined()
     }
 
-    private static func takes(_ kind: Parameter.Kind) -> String {
-        switch kind {
-        case .picture: "text"
-        case .flag: "true, false"
-        case .choice(let choices): choices.map { String($0) }.joined(separator: ", ")
-        case .word(let words): words.joined(separator: ", ")
-        case .integer(let range): "whole, \(range.lowerBound) to \(range.upperBound)"
-        case .number(let range):
-            "\(ParameterValue.number(range.lowerBound)) to \(ParameterValue.number(range.upperBound))"
-        }
-    }
-
-    private static func escaped(_ text: String) -> String {
+    static func escaped(_ text: some StringProtocol) -> String {
         var html = ""
         for scalar in text.unicodeScalars {
             switch scalar {

@@ -139,7 +139,7 @@ struct GenerationSchema {
 
     static func words(for parameter: Parameter) -> String {
         switch parameter {
-        case .image: "The picture: a data URI or bare base64 of a PNG, JPEG or WebP."
+        case .image: "The picture: a data URI or bare base64 of a PNG, JPEG or WebP, or its https address."
         case .imageURL: "The address of the picture."
         case .resolution: "Voxel grid resolution; higher is finer and slower."
         case .pipelineType: "The reference pipeline's own word for the resolution."

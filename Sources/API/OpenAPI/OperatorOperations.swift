@@ -110,7 +110,9 @@ extension Operation {
     static let readStatistics = Operation(
         "readStatistics", tag, "Tasks, times, credits and cost by provider and day",
         query: [
-            .since, Item("until", #"{"type":"string","format":"date-time"}"#, "Only tasks created before this time."),
+            Item(
+                "since", #"{"type":"string","format":"date-time"}"#, "Only attempts that ended at or after this time."),
+            Item("until", #"{"type":"string","format":"date-time"}"#, "Only attempts that ended before this time."),
         ], success: [.json("Page", "All rows.")])
 
     static let readAudit = Operation(
