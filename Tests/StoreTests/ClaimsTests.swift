@@ -48,6 +48,29 @@ import Testing
         }
     }
 
+    @Test func `however many accounts wait for a later moment, none keeps another's due work from being found`()
+        async throws
+    {
+        try await Shop.with { shop in
+            func submit(_ name: String, at moment: Instant) async throws -> TaskID {
+                let account = try await shop.store.createAccount(named: name, limits: .init(), now: moment)
+                _ = try await shop.store.grant(1000, to: account.id, reference: name, now: moment)
+                return try await shop.submit(shop.task(at: moment, account: account.id)).id
+            }
+            let later = Shop.start + .seconds(3600)
+            for index in 0..<520 {
+                let task = try await submit("waits-\(index)", at: Shop.start)
+                _ = try await shop.store.apply(
+                    .deferred(until: later), to: .init(task: task, slot: 0, attempt: nil), at: Shop.start)
+            }
+            let now = Shop.start + .seconds(1)
+            let due = try await submit("due", at: now)
+            var found: [TaskID] = []
+            for _ in 0..<3 { found += try await shop.store.queued(limit: 9, now: now).map(\.task.id) }
+            #expect(found.contains(due))
+        }
+    }
+
     @Test func `polls are due at their time, and found by token`() async throws {
         try await Shop.with { shop in
             let task = try await shop.submit(shop.task())

@@ -147,12 +147,13 @@ extension Database {
     private static let accountsAtOnce = 512
 
     /// One of each account in turn, beginning after the one served last, those of normal priority before those of
-    /// low. Also answers which account had the last turn.
+    /// low. Also answers after which account the next look begins.
     fileprivate func queued(
         limit: Int, after last: AccountID?, now: Instant
     ) throws -> (places: [Place], served: AccountID?) {
         var chosen: [Place] = []
         var served: AccountID?
+        var reached: AccountID?
         for rank in [GenerationRequest.Priority.normal.rank, GenerationRequest.Priority.low.rank] {
             let accounts = try waitingAccounts(rank: rank, after: last)
             var lines = try accounts.map { account in
@@ -166,8 +167,11 @@ extension Database {
                 }
                 lines.removeAll { $0.1.isEmpty }
             }
+            // What is due beyond those that were looked at comes with the next look, or it would wait for as long as
+            // so many have something queued that is not due.
+            if reached == nil, chosen.count < limit, accounts.count == Self.accountsAtOnce { reached = accounts.last }
         }
-        return (chosen, served)
+        return (chosen, reached ?? served)
     }
 
     /// Accounts with anything queued, by a loose scan: one probe of the index each (sqlite.org has no skip scan for
