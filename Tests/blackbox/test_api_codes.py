@@ -14,6 +14,7 @@ import uuid
 import pytest
 
 from gateway import ROOT, Gateway, data_uri, png
+from webhook_receiver import ENDPOINTS, Receiver, endpoint, remove, until
 
 SUBMIT = "/v1/3d-models/trellis2/generate/"
 QUOTE = "/v1/3d-models/trellis2/quote/"
@@ -22,10 +23,8 @@ BODY = {"image_url": "http://127.0.0.1:59998/chair.png"}
 
 # What only a storage that fails in the middle of its work brings about: told of in the storage's own fault tests.
 OF_A_BROKEN_STORE = {(503, "paused"), (503, "overloaded"), (503, "outcome_unknown"), (503, "shutting_down")}
-# And what takes minutes, or as many connections as a machine has.
-OF_A_BUSY_HOUSE = {(503, "answer_timeout"), (503, "too_many_connections")}
-# Words beside the codes in the table that are members of the answer.
-MEMBERS = {"details", "required", "balance"}
+# And what takes minutes, as many connections as a machine has, or the moment in which a gateway stops.
+OF_A_BUSY_HOUSE = {(503, "answer_timeout"), (503, "too_many_connections"), (503, "unavailable")}
 
 
 class Raw:
@@ -150,6 +149,39 @@ def rotated_after_its_end(gateway):
     return gateway.post(f"/admin/v1/keys/{made['id']}/rotate", json={}, key=key(gateway, scope="admin")["key"])
 
 
+def act(gateway, path: str, body: dict | None = None):
+    """As the operator, by the key of one."""
+    if not hasattr(gateway, "operator"):
+        gateway.operator = key(gateway, scope="admin")["key"]
+    return gateway.post(f"/admin/v1/{path}", json=body, key=gateway.operator)
+
+
+def reused_reference(gateway):
+    name, _ = account(gateway)
+    assert act(gateway, f"accounts/{name}/credits", {"amount": 5, "reference": "invoice-1"}).status_code == 201
+    return act(gateway, f"accounts/{name}/credits", {"amount": 6, "reference": "invoice-1"})
+
+
+def disabled_endpoint(gateway):
+    with Receiver() as receiver:
+        receiver.status = 410
+        made = endpoint(gateway, receiver.url)
+        ping = f"{ENDPOINTS}{made['id']}/test/"
+        assert gateway.post(ping).status_code == 200
+        until(lambda: not gateway.get(f"{ENDPOINTS}{made['id']}/").json()["enabled"])
+        answer = gateway.post(ping)
+        remove(gateway, made)
+        return answer
+
+
+def fifty_first_endpoint(gateway):
+    _, own = account(gateway)
+    for number in range(50):
+        made = gateway.post(ENDPOINTS, json={"url": f"http://127.0.0.1:59998/{number}"}, key=own)
+        assert made.status_code == 201, made.text
+    return gateway.post(ENDPOINTS, json={"url": "http://127.0.0.1:59998/50"}, key=own)
+
+
 def reused_key(gateway):
     headers = {"Idempotency-Key": str(uuid.uuid4())}
     assert gateway.post(SUBMIT, json=BODY, headers=headers).status_code == 200
@@ -245,6 +277,11 @@ def request_line(method: str = "GET", target: str = "/healthz", version: str = "
     return f"{method} {target} {version}\r\nHost: gateway\r\n{fields}\r\n"
 
 
+def long_trailers(gateway):
+    fields = f"Authorization: Bearer {gateway.key}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+    return raw(gateway, request_line("POST", SUBMIT, fields=fields) + f"0\r\nX-Much: {'x' * 10_000}\r\n\r\n")
+
+
 MET_BY = {
     (400, "validation_failed"): lambda g: g.post(SUBMIT, json={}),
     (400, "invalid_json"): lambda g: g.post(SUBMIT, content=b"{", headers={"Content-Type": "application/json"}),
@@ -266,6 +303,12 @@ MET_BY = {
     (409, "too_late"): too_late,
     (409, "already_exists"): account_exists,
     (409, "refused"): rotated_after_its_end,
+    (409, "endpoint_disabled"): disabled_endpoint,
+    (409, "too_many_endpoints"): fifty_first_endpoint,
+    (409, "reference_reused"): reused_reference,
+    (409, "nothing_waits"): lambda g: act(g, f"tasks/{finished(g)['task_id']}/retry"),
+    (409, "nothing_unknown"): lambda g: act(g, f"tasks/{finished(g)['task_id']}/resolve", {"action": "fail"}),
+    (409, "nothing_to_release"): lambda g: act(g, "release"),
     (410, "gone"): file_gone,
     (413, "body_too_large"): lambda g: g.post(
         "/v1/generation-request/status/", content=b" " * 300_000, headers={"Content-Type": "application/json"}),
@@ -278,6 +321,7 @@ MET_BY = {
     (429, "too_many_waiting"): too_many_waiting,
     (429, "too_many_connections"): too_many_connections,
     (431, "headers_too_large"): lambda g: raw(g, request_line(fields=f"X-Much: {'x' * 40_000}\r\n")),
+    (431, "trailers_too_large"): long_trailers,
     (500, "internal_error"): broken_disk,
     (501, "unknown_method"): lambda g: raw(g, request_line(method="B" * 40)),
     (501, "unknown_transfer_coding"): lambda g: raw(
@@ -316,14 +360,34 @@ def test_a_head_that_drips_is_ended_as_well(gateway):
     assert answer.headers["Connection"] == "close"
 
 
+def codes_in_the_source() -> set[tuple[int, str]]:
+    """Status and code of every refusal, from the places where they are made; a place that is none of these fails."""
+    sources = ROOT / "Sources"
+    statuses = re.findall(r"static let (\w+): HTTPStatus = (\d+)", (sources / "HTTP/HTTPStatus.swift").read_text())
+    numbers = dict(statuses)
+    found = set()
+    text = (sources / "API/ErrorBody.swift").read_text()
+    for status, code in re.findall(r"self\.init\(\s*(\d+|status|code)\b,\s*([^,]+),", text):
+        if literal := re.fullmatch(r'"([a-z_]+)"', code):
+            found.add((int(status), literal[1]))
+        else:
+            assert (status, code) in {("409", "code"), ("status", "code")}, (status, code)
+    for file in [*sources.rglob("API/**/*.swift"), *sources.rglob("HTTPServer/**/*.swift")]:
+        text = file.read_text()
+        for code in re.findall(r"\.conflict\(\s*code: ([^,]+),", text):
+            found.add((409, re.fullmatch(r'"([a-z_]+)"', code)[1]))
+        for status, code in re.findall(r"(?<!struct )\bRefusal\(\s*([^,()]+),\s*([^,()]+),", text):
+            found.add((int(numbers[status.removeprefix(".")]), re.fullmatch(r'"([a-z_]+)"', code)[1]))
+    return found
+
+
 def test_the_documentation_names_every_code_and_no_other():
-    text = (ROOT / "docs/api.md").read_text().split("| status | codes |", 1)[1].split("\n\n", 1)[0]
+    text = (ROOT / "docs/api.md").read_text().split("| status | code |", 1)[1].split("\n\n", 1)[0]
     named = set()
-    for line in text.splitlines():
-        if row := re.match(r"\| (\d{3}) \| (.*) \|$", line):
-            codes = [word for word in re.findall(r"`([a-z_]+)`", row[2]) if word not in MEMBERS]
-            named |= {(int(row[1]), code) for code in codes}
+    for status, codes in re.findall(r"^\| (\d{3}) \| ([^|]+) \| [^|]+ \|$", text, re.MULTILINE):
+        named |= {(int(status), code) for code in re.findall(r"`([a-z_]+)`", codes)}
     assert named == set(MET_BY) | OF_A_BROKEN_STORE | OF_A_BUSY_HOUSE
+    assert named == codes_in_the_source()
 
 
 def test_what_is_switched_off_comes_back(gateway):

@@ -57,23 +57,45 @@ def test_the_seeds_examples_are_printed_with_only_host_and_key_replaced():
         assert not re.search(r"jq|sed|python", text)
 
 
-@pytest.mark.parametrize(
-    "program",
-    [
-        pytest.param(["sh", "generate.sh"], id="curl"),
-        pytest.param([sys.executable, "generate.py"], id="requests"),
-        pytest.param(["node", "generate.mjs"], id="node"),
-    ],
-)
-def test_a_client_example_makes_a_model(gateway, tmp_path, program):
+CLIENTS = [
+    pytest.param(["sh", "generate.sh"], id="curl"),
+    pytest.param([sys.executable, "generate.py"], id="requests"),
+    pytest.param(["node", "generate.mjs"], id="node"),
+]
+
+
+@pytest.fixture(scope="module")
+def strict():
+    """One that takes no submit without an Idempotency-Key: each example sends one."""
+    with Gateway(config={"idempotency": {"required": True}}) as running:
+        yield running
+
+
+def client(gateway, directory, program, picture: bytes, **more: str) -> subprocess.CompletedProcess:
     if shutil.which(program[0]) is None:
         pytest.fail(f"{program[0]} is not installed; `make test` brings it")
-    picture, model = tmp_path / "picture.png", tmp_path / "model.glb"
-    picture.write_bytes(png(32, 24))
-    command = [program[0], str(ROOT / "docs/clients" / program[1]), str(picture), str(model)]
-    run = subprocess.run(command, env=environment(gateway), capture_output=True, text=True, timeout=60)
+    (directory / "picture.png").write_bytes(picture)
+    command = [program[0], str(ROOT / "docs/clients" / program[1]), "picture.png", "model.glb"]
+    surroundings = os.environ | {"GATEWAY": gateway.url, "API_KEY": gateway.key, "no_proxy": "*", "NO_PROXY": "*"}
+    return subprocess.run(
+        command, env=surroundings | more, cwd=directory, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("program", CLIENTS)
+def test_a_client_example_makes_a_model(strict, tmp_path, program):
+    run = client(strict, tmp_path, program, png(32, 24))
     assert run.returncode == 0, run.stdout + run.stderr
-    assert model.read_bytes()[:4] == b"glTF"
+    assert (tmp_path / "model.glb").read_bytes()[:4] == b"glTF"
+    assert {path.name for path in tmp_path.iterdir()} == {"picture.png", "model.glb"}
+
+
+@pytest.mark.parametrize("program", CLIENTS)
+def test_a_client_example_says_why_it_was_refused(strict, tmp_path, program):
+    run = client(strict, tmp_path, program, png(32, 24), API_KEY="tgu_wrong")
+    assert run.returncode == 1 and "This is not an API key of this gateway" in run.stderr
+    run = client(strict, tmp_path, program, b"no picture")
+    assert run.returncode == 1 and "the picture must be a PNG, JPEG or WebP" in run.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"picture.png"}
 
 
 def test_the_swift_example_compiles(tmp_path):

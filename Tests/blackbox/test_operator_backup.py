@@ -25,13 +25,13 @@ def until(question, seconds: float = 30):
     return answer
 
 
-def drill(g: Gateway, *words: str) -> subprocess.CompletedProcess:
+def drill(g: Gateway, *words: str, config: str | None = None, cwd=None, **more: str) -> subprocess.CompletedProcess:
     (g.home / "drills").mkdir(exist_ok=True)
     return subprocess.run(
-        ["sh", str(ROOT / "scripts/restore-drill"), str(g.config_path), *words],
+        ["sh", str(ROOT / "scripts/restore-drill"), str(g.config_path) if config is None else config, *words],
         env={k: v for k, v in os.environ.items() if not k.startswith("TRELLIS_")}
-        | {"GATEWAY_PROGRAM": str(binary()), "TMPDIR": str(g.home / "drills")},
-        capture_output=True, text=True, timeout=100,
+        | {"GATEWAY_PROGRAM": str(binary()), "TMPDIR": str(g.home / "drills")} | more,
+        capture_output=True, text=True, timeout=100, cwd=cwd,
     )  # fmt: skip
 
 
@@ -92,6 +92,18 @@ def test_a_backup_that_lacks_something_fails_the_drill(gateway):
     assert drill(gateway, str(whole)).returncode != 0
     # What failed is kept to be looked at.
     assert len(list((gateway.home / "drills").iterdir())) == 3
+
+
+def test_a_drill_needs_no_file_of_settings_and_leaves_nothing_where_it_cannot_begin(gateway, tmp_path):
+    run = drill(gateway, config="", cwd=tmp_path, TRELLIS_DATA_DIR=str(gateway.data))
+    assert run.returncode == 0, run.stdout + run.stderr
+    run = drill(gateway, config=str(tmp_path / "gateway.json5"))
+    assert run.returncode == 2 and "gateway.json5 cannot be read" in run.stderr
+    run = drill(gateway, GATEWAY_PROGRAM="trellis-gatewax")
+    assert run.returncode == 2 and "no trellis-gatewax on the path" in run.stderr
+    run = drill(gateway, config="", cwd=tmp_path)
+    assert run.returncode == 1 and "there is no gateway's data in ./data" in run.stderr
+    assert list((gateway.home / "drills").iterdir()) == []
 
 
 def test_backups_may_share_their_files_and_bring_only_what_is_new(gateway):

@@ -48,7 +48,7 @@ def house():
         g.simulator = simulator
         g.admin_key = g.admin("POST", "/admin/v1/accounts/default/keys", {"scope": "admin"})["key"]
         g.task = g.submit()
-        g.finished(g.task)
+        g.asset = g.finished(g.task)["results"][0]["asset"]
         (g.home / "scripts").symlink_to(ROOT / "scripts")
         (g.home / "backups").mkdir()
         yield g
@@ -61,7 +61,7 @@ def environment(g: Gateway) -> dict[str, str]:
         (program / "trellis-gateway").symlink_to(binary())
     return {k: v for k, v in os.environ.items() if not k.startswith("TRELLIS_")} | {
         "PATH": f"{program}:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}",
-        "TRELLIS_CONFIG": str(g.config_path), "KEY": g.key, "TASK": g.task, "GATEWAY": g.url, "API_KEY": g.key,
+        "TRELLIS_CONFIG": str(g.config_path), "KEY": g.key, "TASK": g.task, "ASSET": g.asset, "GATEWAY": g.url, "API_KEY": g.key,
         "TASK_ID": g.task, "ADMIN_KEY": g.admin_key, "no_proxy": "*", "NO_PROXY": "*",
     }  # fmt: skip
 
