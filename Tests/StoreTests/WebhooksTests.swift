@@ -155,6 +155,11 @@ import Testing
             #expect(now.first?.endsAt == nil)
             #expect(
                 try await shop.secrets(of: endpoint.id, now: Shop.start + .seconds(60)).map(\.bytes) == [[24]])
+            // No overlap, no old secret: not that of an earlier rotation either.
+            try await shop.store.rotateSecret(
+                endpoint.id, to: WebhookSecret(scheme: .hmac, bytes: [25], createdAt: Shop.start),
+                overlapEnds: Shop.start, now: Shop.start)
+            #expect(try await shop.secrets(of: endpoint.id, now: Shop.start).map(\.bytes) == [[25]])
             let first = try await shop.store.defaultSecret(of: shop.account) {
                 WebhookSecret(scheme: .hmac, bytes: [9], createdAt: Shop.start)
             }

@@ -10,7 +10,10 @@ extension SQLiteStore {
             let database = transaction.database
             guard let endpoint = try database.endpoint(id) else { throw StoreError.notFound }
             if let earlier = try transaction.once(answer, account: endpoint.account, vault) { return earlier }
-            try database.run("UPDATE webhook_secrets SET ends_at = ? WHERE endpoint = ? AND ends_at IS NULL") {
+            // Those of earlier rotations too: who rotates because a secret is out may not know which.
+            try database.run(
+                "UPDATE webhook_secrets SET ends_at = ?1 WHERE endpoint = ?2 AND (ends_at IS NULL OR ends_at > ?1)"
+            ) {
                 $0.bind(overlapEnds)
                 $0.bind(id)
             }
