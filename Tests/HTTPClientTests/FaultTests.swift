@@ -128,7 +128,7 @@ import Testing
                 peer.request()
                 peer.write("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
                 while peer.write("x") { Thread.sleep(forTimeInterval: 0.02) }
-            }, .make { $0.totalTimeout = .milliseconds(300) })
+            }, .make { $0.totalTimeout = .seconds(2) })
         #expect(failure.kind == .timeout)
         #expect(failure.phase == .receiving)
         #expect(failure.status == .ok)

@@ -117,7 +117,7 @@ import Testing
                     index % 2 == 0 ? "GET / HTTP/1.1\r\nHo" : "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\na"
                 )
             }
-            while server.metrics.connectionsOpen < 1000 { await Task.yield() }
+            while server.metrics.connectionsAccepted < 1000 { await Task.yield() }
             let healthy = try RawClient(port: port)
             for _ in 0..<2000 { #expect(try healthy.roundTrip(Self.get).status == 200) }
             for client in slow { #expect(try client.response().status == 408) }

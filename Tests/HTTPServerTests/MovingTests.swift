@@ -17,7 +17,7 @@ import Testing
     init() throws {
         mailboxes = [try Mailbox(), try Mailbox()]
         var configuration = ServerConfiguration(listeners: [])
-        configuration.limits.idleSeconds = 0.4
+        configuration.limits.idleSeconds = 60
         let handler = TestHandler { [blocked, unblock] request, reply in
             switch request.path {
             case "/never": return nil
@@ -41,7 +41,7 @@ import Testing
     }
 
     /// One that has been served before and comes from elsewhere; and the client's end of it.
-    private func connection() throws -> (Connection, RawClient) {
+    private func connection(idleFor milliseconds: UInt64 = 60_000) throws -> (Connection, RawClient) {
         var ends: [Int32] = [0, 0]
         #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0, &ends) == 0)
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
@@ -50,7 +50,7 @@ import Testing
             isTrusted: false, isRefused: false)
         _ = core.registry.enter(connection.peer, isExempt: true)
         connection.served = 1
-        connection.deadline = EventLoop.clock(CLOCK_MONOTONIC) / 1000 + 400
+        connection.deadline = EventLoop.clock(CLOCK_MONOTONIC) / 1000 + milliseconds
         return (connection, RawClient(descriptor: ends[1]))
     }
 
@@ -71,7 +71,7 @@ import Testing
 
     @Test func `idles no longer than it would have`() throws {
         try startLoop(0)
-        let (moving, client) = try connection()
+        let (moving, client) = try connection(idleFor: 400)
         #expect(mailboxes[0].send(moving))
         #expect(client.isReadable(within: 10))
         #expect(try client.receiveAll().isEmpty)
@@ -81,9 +81,7 @@ import Testing
     @Test func `is let go by a loop that ends when its last answer is given`() throws {
         let ended = DispatchSemaphore(value: 0)
         let (busy, waiting) = try connection()
-        busy.deadline += 60_000
         let (moving, client) = try connection()
-        moving.deadline += 60_000
         waiting.send("GET /never HTTP/1.1\r\nHost: x\r\n\r\n")
         #expect(mailboxes[0].send(busy))
         try startLoop(0, ended: ended)

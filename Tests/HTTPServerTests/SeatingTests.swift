@@ -65,7 +65,7 @@ import Testing
             loops: 2,
             {
                 $0.coresElsewhere = { elsewhere.value }
-                $0.limits.idleSeconds = 0.5
+                $0.limits.idleSeconds = 3
             }
         ) { server, port in
             let clients = try (0..<10).map { _ in try RawClient(port: port) }
