@@ -55,7 +55,7 @@ extension API {
         let limit = query.integer("limit", 1...100) ?? 50
         let cursor = query.cursor()
         try query.check()
-        let page = try await ask { () async throws(StoreError) in
+        let page = try await askPage { () async throws(StoreError) in
             try await store.deliveries(of: endpoint.id, account: endpoint.account, cursor: cursor, limit: limit)
         }
         return Self.list(page) { json, story in

@@ -103,15 +103,26 @@ extension API {
         let endpoint = try await endpoint(call)
         var fields = try Fields(call.request.body.isEmpty ? Array("{}".utf8) : call.request.body)
         let overlap = fields.integer("overlap_seconds", 0...(7 * 86_400)) ?? 86_400
-        let scheme = fields.word("scheme", of: ["hmac", "ed25519"]) ?? "hmac"
+        let wanted = fields.word("scheme", of: ["hmac", "ed25519"])
         fields.refuse(allBut: ["overlap_seconds", "scheme"])
         try fields.check()
         let key = try onceOnly(call, "webhook-secrets")
-        let secret = acts.makeSecret(scheme == "hmac" ? .hmac : .ed25519, call.now)
+        let scheme = try await scheme(wanted, of: endpoint)
+        let secret = acts.makeSecret(scheme, call.now)
         return try await answer(Self.body(of: endpoint, secret: acts.show(secret)), .ok, once: key, call) {
             answer throws(StoreError) in
             try await store.rotateSecret(
                 endpoint.id, to: secret, overlapEnds: call.now + .seconds(overlap), now: call.now, answer: answer)
+        }
+    }
+
+    /// A rotation that names no scheme keeps the endpoint's own: its receiver may know no other.
+    private func scheme(
+        _ wanted: String?, of endpoint: WebhookEndpoint
+    ) async throws(Refusal) -> WebhookSecret.Scheme {
+        if let wanted { return wanted == "hmac" ? .hmac : .ed25519 }
+        return try await ask { () async throws(StoreError) in
+            try await store.scheme(of: endpoint.id, account: endpoint.account)
         }
     }
 
