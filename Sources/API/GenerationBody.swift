@@ -47,6 +47,7 @@ struct GenerationBody {
         Self.refuseUnknown(&fields)
         let picture = Self.picture(&fields, rules)
         let parameters = Self.parameters(&fields)
+        adjustments += Self.idle(in: parameters)
         let choice = Self.choice(&fields, rules)
         let limit = Int64(rules.settings.taskDeadline.inSeconds)
         let longest = Int64(rules.settings.longestTTL.inSeconds)
@@ -172,6 +173,20 @@ struct GenerationBody {
                 FieldFault(end.rawValue, "\(end.rawValue) (\(high)) must not be below \(start.rawValue) (\(low))."))
         }
         return parameters
+    }
+
+    /// What was asked for and makes no difference, said: whoever sends a size for textures may believe to get some.
+    private static func idle(in parameters: Parameters) -> [Adjustment] {
+        func isIdle(_ parameter: Parameter) -> Bool { parameter.matteredBy.map { !parameters.flag($0) } ?? false }
+        guard parameters.given.keys.contains(where: isIdle) else { return [] }
+        return Parameter.allCases.compactMap { parameter in
+            guard let flag = parameter.matteredBy, isIdle(parameter), let value = parameters.given[parameter] else {
+                return nil
+            }
+            return Adjustment(
+                parameter: parameter.rawValue, from: value.description, to: nil,
+                reason: "Makes no difference without \(flag.rawValue): true.")
+        }
     }
 
     /// `pipeline_type` and `resolution` say the same thing twice: one implies the other, and they must agree, for

@@ -71,6 +71,21 @@ struct GenerationBodyTests {
         #expect(names == ["steps", "texture_size", "ttl", "colour", "seed", "metadata.a", "provider", "image"])
     }
 
+    @Test(arguments: [
+        (#""texture_size":4096"#, ["texture_size"]),
+        (
+            #""textures":false,"uv_unwrap_refine_iterations":2,"tex_slat_sampling_steps":20"#,
+            ["tex_slat_sampling_steps", "uv_unwrap_refine_iterations"]
+        ),
+        (#""remesh":false,"remesh_band":2,"remesh_project":0.5"#, ["remesh_band", "remesh_project"]),
+        (#""textures":true,"texture_size":4096,"tex_slat_sampling_steps":20,"remesh_band":2"#, []),
+        (#""textures":true,"texture_size":null"#, []),
+    ]) func `says what makes no difference`(fields: String, named: [String]) throws {
+        let body = try Self.read(#"{"image_url":"https://example.com/a.png",\#(fields)}"#).get()
+        #expect(body.adjustments.map(\.parameter) == named)
+        #expect(body.adjustments.allSatisfy { $0.from != nil && $0.to == nil })
+    }
+
     // MARK: Names
 
     @Test(arguments: [
