@@ -139,6 +139,14 @@ extension ErrorBody {
             self.init(
                 405, "method_not_allowed", "This path takes \(allow).", headers: ["Allow": allow])
         case .gone(let what): self.init(410, "gone", what)
+        case .otherVersion(let headers):
+            self.init(
+                412, "precondition_failed", "This file is not the version that the request's condition names.",
+                suggestion: "Leave the condition out, or name the version in ETag.", headers: headers)
+        case .noSuchPart(let headers):
+            self.init(
+                416, "range_not_satisfiable", "The file has no byte of the range that was asked for.",
+                suggestion: "Ask for a part within the length that Content-Range tells.", headers: headers)
         case .conflict(let code, let message): self.init(409, code, message)
         case .insufficientCredits, .spendCapReached, .rateLimited, .tooManyTasks, .tooManyWaiting:
             self.init(limit: refusal)

@@ -35,6 +35,10 @@ package enum Refusal: Error, Sendable {
     case taken(account: String)
     case methodNotAllowed(allow: String)
     case gone(String)
+    /// The client wants another version of a file than there is; `headers` tell of the one there is.
+    case otherVersion(Headers)
+    /// A range of which the file has no byte; `headers` tell how long it is.
+    case noSuchPart(Headers)
     case conflict(code: String, message: String)
 
     // Money and limits.

@@ -28,6 +28,8 @@ struct RefusalTests {
         (.wrongScope(has: .read, needs: [.user]), 403, "wrong_scope"), (.badSignature, 403, "invalid_signature"),
         (.noSuchRoute, 404, "not_found"), (.notFound("task"), 404, "not_found"),
         (.methodNotAllowed(allow: "GET"), 405, "method_not_allowed"), (.gone("Gone."), 410, "gone"),
+        (.otherVersion(["ETag": "\"a\""]), 412, "precondition_failed"),
+        (.noSuchPart(["Content-Range": "bytes */9"]), 416, "range_not_satisfiable"),
         (.conflict(code: "too_late", message: "Too late."), 409, "too_late"),
         (.insufficientCredits(required: 2, balance: 1), 402, "insufficient_credits"),
         (.spendCapReached(cap: 2, spent: 1), 402, "spend_cap_reached"),
