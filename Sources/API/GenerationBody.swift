@@ -105,7 +105,7 @@ struct GenerationBody {
         if let image {
             guard image.kind == .string else {
                 fields.fault(
-                    FieldFault("image", "image must be a string: a data URI, base64 or an http(s) address."))
+                    FieldFault("image", "image must be a string: a data URI, base64 or an address; got \(image.kind)."))
                 return nil
             }
             // Published clients put an address here too.
@@ -115,7 +115,7 @@ struct GenerationBody {
         guard hasAddress else {
             fields.fault(
                 FieldFault(
-                    "image", "No picture: give image (a data URI or base64) or image_url (an http(s) address).",
+                    "image", "No picture: give image (a data URI or base64) or image_url (its address).",
                     suggestion: "Add image_url or image."))
             return nil
         }
@@ -129,10 +129,10 @@ struct GenerationBody {
             || start.starts(with: "https:\\".utf8.map { $0 | 0x20 })
     }
 
-    /// An absolute http(s) address that the egress rules would let us call.
+    /// An address that the egress rules would let us call: they know which schemes are taken here, so they speak first.
     private static func address(_ name: String, _ fields: inout Fields, _ rules: Rules) -> String? {
         guard let text = fields.text(name, lengths: 1...8192) else { return nil }
-        guard let why = Address.objection(to: text) ?? rules.objection(text) else { return text }
+        guard let why = rules.objection(text) ?? Address.objection(to: text) else { return text }
         fields.fault(FieldFault(name, "\(name) \(why)", value: .string(text)))
         return nil
     }
@@ -142,7 +142,7 @@ struct GenerationBody {
         guard let header = headers.first else { return inBody }
         if headers.count > 1 || (inBody ?? header) != header {
             fields.fault(FieldFault("webhook_url", "Give one webhook address: the field or the header X-Webhook-URL."))
-        } else if let why = Address.objection(to: header) ?? rules.objection(header) {
+        } else if let why = rules.objection(header) ?? Address.objection(to: header) {
             fields.fault(FieldFault("X-Webhook-URL", "X-Webhook-URL \(why)", value: .string(header)))
         }
         return header

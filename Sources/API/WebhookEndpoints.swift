@@ -163,7 +163,7 @@ extension API {
         if let url = fields.text("url", lengths: 1...2048) {
             endpoint.url = url
             if let objection = around.objection(url) {
-                fields.fault(FieldFault("url", "url cannot be called: \(objection).", value: .string(url)))
+                fields.fault(FieldFault("url", "url \(objection)", value: .string(url)))
             }
         }
         if let text = fields.text("description", lengths: 0...500) { endpoint.description = text }
