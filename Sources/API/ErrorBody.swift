@@ -90,19 +90,39 @@ extension ErrorBody {
             self.init(
                 422, "idempotency_key_reused", "This Idempotency-Key was used for another request.",
                 suggestion: "Use a new key for a new request; repeat a key only with the same fields.")
-        case .wrongContentType(let given):
+        case .byteOrderMark:
             self.init(
-                415, "unsupported_media_type", "The body must be application/json; got \(given).",
-                suggestion: "Add the header Content-Type: application/json.")
-        case .bodyTooLarge(let limit):
-            self.init(413, "body_too_large", "The body is longer than the \(limit) bytes allowed here.")
+                400, "invalid_json", "The body is not a JSON object: it begins with a byte order mark (at byte 0).",
+                suggestion: "Send UTF-8 without a byte order mark (RFC 8259 §8.1).")
+        case .wrongContentType(let given, let takesPicture):
+            let got = given.isEmpty ? "an empty Content-Type" : given
+            let picture = "; a picture goes into it as base64 in image, or as its address in image_url"
+            self.init(
+                415, "unsupported_media_type", "The body must be application/json; got \(got).",
+                suggestion: "Send one JSON object with the header Content-Type: application/json"
+                    + (takesPicture ? "\(picture)." : "."))
+        case .encodedBody(let coding):
+            // RFC 9110 §15.5.16: Accept-Encoding tells a client that it was the coding, and which one will do.
+            self.init(
+                415, "unsupported_media_type", "The body must not be encoded; got Content-Encoding: \(coding).",
+                suggestion: "Send the JSON as it is, without Content-Encoding.",
+                headers: ["Accept-Encoding": "identity"])
+        case .bodyTooLarge(let limit, let takesPicture):
+            self.init(
+                413, "body_too_large", "The body is larger than the limit of \(limit) bytes.",
+                suggestion: takesPicture ? Self.smallerPicture : "Send less at once.")
         case .framing(let status, let code, let message):
-            // The server's own words, in the one shape.
-            self.init(status, code, message)
+            // The server's own words, in the one shape. No body but one with a picture comes near its limit.
+            self.init(status, code, message, suggestion: status == 413 ? Self.smallerPicture : nil)
             if status == 503 || status == 429 { headers.add("Retry-After", "5") }
         case .noKey:
             self.init(
                 401, "invalid_api_key", "No API key was sent.",
+                suggestion: "Send the header Authorization: Bearer YOUR_API_KEY.", headers: Self.challenge)
+        case .noBearer:
+            // What stands there instead is not repeated: it may be the key.
+            self.init(
+                401, "invalid_api_key", "The Authorization header is not of the form Bearer KEY.",
                 suggestion: "Send the header Authorization: Bearer YOUR_API_KEY.", headers: Self.challenge)
         case .malformedKey:
             self.init(
@@ -177,6 +197,22 @@ extension ErrorBody {
             self.init(
                 500, "internal_error", "Something went wrong on our side; it was logged under this request id.")
             forTheLog = why
+    /// Only what would help: a provider that is not enabled, say, takes nothing however the request is adjusted.
+    private static func remedy(for obstacles: [FieldFault], isAdjustable: Bool) -> String {
+        if isAdjustable {
+            return "Change the fields named, or send \"on_unsupported\": \"adjust\" to take the nearest value."
+        }
+        guard obstacles.contains(where: { $0.parameter != "provider" }) else {
+            return "Ask for another provider, or leave the choice to the gateway with \"auto\"."
+        }
+        if obstacles.contains(where: { $0.parameter == "image" }) {
+            return "Send the picture's address in image_url, or ask for a provider that takes its bytes."
+        }
+        return "Change the fields named, or ask for a provider that takes them: GET /v1/providers/ says which do."
+    }
+
+    private static let smallerPicture = "Send the picture's address in image_url, or a smaller picture."
+
         }
     }
 

@@ -15,7 +15,8 @@ struct Fields {
                 members.append((member.name, member.value))
             }
         } catch {
-            throw .badJSON(error)
+            // Editors of one operating system put it there, and nobody sees it.
+            throw body.starts(with: [0xEF, 0xBB, 0xBF]) ? .byteOrderMark : .badJSON(error)
         }
     }
 

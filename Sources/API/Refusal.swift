@@ -11,13 +11,17 @@ package enum Refusal: Error, Sendable {
     case badIdempotencyKey(String)
     case idempotencyKeyMissing
     case idempotencyMismatch
-    case wrongContentType(String)
-    case bodyTooLarge(limit: Int)
+    case wrongContentType(String, takesPicture: Bool = false)
+    case encodedBody(coding: String)
+    case byteOrderMark
+    case bodyTooLarge(limit: Int, takesPicture: Bool = false)
     /// Something the server refused before it became a request.
     case framing(HTTPStatus, code: String, message: String)
 
     // Who is asking.
     case noKey
+    /// There is an `Authorization`, but not `Bearer KEY`.
+    case noBearer
     case malformedKey
     case unknownKey
     case expiredKey

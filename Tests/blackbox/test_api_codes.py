@@ -360,6 +360,13 @@ def test_a_code_is_met_and_has_the_one_shape(gateway, status, code):
         assert gateway.get("/v1/wallet/").json() == before, "something was charged"
 
 
+@pytest.mark.parametrize("status, code, limit", [
+    (413, "body_too_large", "262144 bytes"), (414, "uri_too_long", "8192 bytes"), (431, "headers_too_large", "32768 bytes"),
+])
+def test_what_is_too_long_is_told_its_limit(gateway, status, code, limit):
+    assert MET_BY[status, code](gateway).json()["error"]["message"].endswith(f"limit of {limit}.")
+
+
 def test_a_head_that_drips_is_ended_as_well(gateway):
     answer = gateway.slow_head.result()
     assert answer.status_code == 408 and answer.json()["error"]["code"] == "request_timeout"
