@@ -170,14 +170,11 @@ extension ErrorBody {
         case .conflict(let code, let message): self.init(409, code, message)
         case .insufficientCredits, .spendCapReached, .rateLimited, .tooManyTasks, .tooManyWaiting:
             self.init(limit: refusal)
-        case .noProvider(let obstacles):
+        case .noProvider(let obstacles, let isAdjustable):
             self.init(
                 400, "no_provider_fits",
                 "No provider can take this request as it is; details name what stands in the way.",
-                // A provider that is not enabled, say, takes nothing however it is adjusted.
-                suggestion: obstacles.contains { $0.parameter != "provider" }
-                    ? "Change the fields named, or send \"on_unsupported\": \"adjust\" to take the nearest value."
-                    : "Ask for another provider, or leave the choice to the gateway with \"auto\".")
+                suggestion: Self.remedy(for: obstacles, isAdjustable: isAdjustable))
             details = obstacles
             parameter = obstacles.first?.parameter
         case .providersOff:
@@ -197,6 +194,9 @@ extension ErrorBody {
             self.init(
                 500, "internal_error", "Something went wrong on our side; it was logged under this request id.")
             forTheLog = why
+        }
+    }
+
     /// Only what would help: a provider that is not enabled, say, takes nothing however the request is adjusted.
     private static func remedy(for obstacles: [FieldFault], isAdjustable: Bool) -> String {
         if isAdjustable {
@@ -212,9 +212,6 @@ extension ErrorBody {
     }
 
     private static let smallerPicture = "Send the picture's address in image_url, or a smaller picture."
-
-        }
-    }
 
     private static let challenge: Headers = ["WWW-Authenticate": "Bearer realm=\"trellis-gateway\""]
 

@@ -51,7 +51,8 @@ package enum Refusal: Error, Sendable {
     case rateLimited(RateLimit.Verdict, what: String)
     case tooManyTasks(limit: Int)
     case tooManyWaiting(limit: Int)
-    case noProvider([FieldFault])
+    /// `isAdjustable`: with the nearest values somebody could take it.
+    case noProvider([FieldFault], isAdjustable: Bool = false)
     /// All that might take it are switched off.
     case providersOff
 
