@@ -131,6 +131,18 @@ def test_the_first_task_already_says_how_long_it_may_take():
         assert fresh.status(second)["queue_position"] == 0
 
 
+@pytest.mark.parametrize("wish, state", [("hang", "running"), ("busy", "queued")])
+def test_a_task_that_is_late_is_not_nearly_done_for_ever(gateway, wish, state):
+    """Such a job takes a second or so here: what runs for much longer has no time left that anybody knows."""
+    task = gateway.submit(picture(metadata={"sandbox": wish}))
+    deadline = time.monotonic() + 20
+    while (status := gateway.status(task))["state"] != state or status["eta_seconds"] is not None:
+        assert time.monotonic() < deadline, status
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert gateway.status(task)["eta_seconds"] is None
+
+
 def test_a_receipt_tells_nothing_of_what_the_house_holds_for_others(gateway):
     """A settlement is between the house's own accounts: their balances and numbers are not a customer's to read."""
     task = gateway.submit(picture())
