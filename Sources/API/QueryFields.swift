@@ -36,6 +36,8 @@ struct QueryFields {
         guard let value = items.first(where: { $0.name == name })?.value else { return nil }
         guard (1...limit).contains(value.utf8.count) else {
             return wrong(name, value, "must be 1 to \(limit) bytes long")
+    mutating func fault(_ fault: FieldFault) { faults.append(fault) }
+
         }
         return value
     }
