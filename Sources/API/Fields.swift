@@ -146,8 +146,7 @@ struct Fields {
     private mutating func wrong<V>(
         _ name: String, _ value: JSONValue, wants: String, allowed: JSONValue? = nil, got: String? = nil
     ) -> V? {
-        let fault = FieldFault(name, "", value: value)
-        let given = got ?? fault.value.map { $0.description } ?? "nothing"
+        let given = got ?? FieldFault.shown(value)
         faults.append(FieldFault(name, "\(name) \(wants); got \(given).", value: value, allowed: allowed))
         return nil
     }

@@ -217,14 +217,22 @@ struct GenerationBody {
         case .array(let items) where !items.isEmpty && items.count <= 16 && items.allSatisfy({ $0.string != nil }):
             names = items.compactMap(\.string)
         default:
+            let got = FieldFault.shown(value)
             fields.fault(
                 FieldFault(
-                    "provider", "provider must be \"auto\", a provider's id or a list of ids.", value: value,
-                    allowed: .array(rules.providers().map { .string($0.rawValue) })))
+                    "provider", "provider must be \"auto\", a provider's id or a list of 1 to 16 ids; got \(got).",
+                    value: value, allowed: .array(rules.providers().map { .string($0.rawValue) })))
             return .auto
         }
         let known = rules.providers().map(\.rawValue)
-        for name in names where !known.contains(name) {
+        if names.contains("auto") {
+            fields.fault(
+                FieldFault(
+                    "provider", "\"auto\" stands alone in provider, and not in a list: it means all there are.",
+                    value: "auto", allowed: .array(known.map { .string($0) }),
+                    suggestion: "Send \"provider\": \"auto\", or a list of ids only."))
+        }
+        for name in names where name != "auto" && !known.contains(name) {
             fields.fault(.noProvider(name, in: "provider", among: ["auto"] + known))
         }
         var seen: [ProviderID] = []
@@ -252,8 +260,11 @@ struct GenerationBody {
                 continue
             }
             guard let text = member.value.string, text.unicodeScalars.count <= 512 else {
+                let count = member.value.string.map { "\($0.unicodeScalars.count) of them" }
+                let got = count ?? FieldFault.shown(member.value)
                 fields.fault(
-                    FieldFault(path, "\(path) must be a string of at most 512 characters.", value: member.value))
+                    FieldFault(
+                        path, "\(path) must be a string of at most 512 characters; got \(got).", value: member.value))
                 continue
             }
             pairs[member.name] = text

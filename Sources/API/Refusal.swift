@@ -91,8 +91,12 @@ package struct FieldFault: Hashable, Sendable {
         FieldFault(
             parameter, "There is no provider \(JSONValue.string(String(name.prefix(64)))) here.", value: .string(name),
             allowed: .array(known.map { .string($0) }),
-            suggestion: Spelling.nearest(to: name, of: known).map { "Did you mean \($0)?" })
+            suggestion: Spelling.nearest(to: name, of: known).map { "Did you mean \($0)?" }
+                ?? "There are \(known.joined(separator: ", ")).")
     }
+
+    /// A value as messages name it.
+    static func shown(_ value: JSONValue) -> String { short(value).description }
 
     /// An echo long enough to recognise and too short to carry a payload.
     private static func short(_ value: JSONValue) -> JSONValue {

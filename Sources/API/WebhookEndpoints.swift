@@ -169,11 +169,16 @@ extension API {
         if let text = fields.text("description", lengths: 0...500) { endpoint.description = text }
         if let value = fields.value("events") {
             let words = value.array?.compactMap(\.string) ?? []
-            if value.array?.count != words.count || words.contains(where: { !Self.kinds.contains($0) }) {
+            // The first that is wrong, or all of it if it is no list.
+            let isKnown = { (item: JSONValue) in item.string.map(Self.kinds.contains) ?? false }
+            if let wrong = value.array.map({ items in items.first { !isKnown($0) } }) ?? value {
+                let list = Self.kinds.joined(separator: ", ")
                 fields.fault(
                     FieldFault(
-                        "events", "events must be a list out of \(Self.kinds.joined(separator: ", ")).", value: value,
-                        allowed: .array(Self.kinds.map(JSONValue.string))))
+                        "events", "events must be a list out of \(list); got \(FieldFault.shown(wrong)).",
+                        value: wrong, allowed: .array(Self.kinds.map(JSONValue.string)),
+                        suggestion: wrong.string.flatMap { Spelling.nearest(to: $0, of: Self.kinds) }
+                            .map { "Did you mean \($0)?" }))
             }
             endpoint.kinds = Set(words.compactMap(Event.Kind.init(rawValue:)))
         }

@@ -176,6 +176,20 @@ struct GenerationBodyTests {
         #expect(faults.first?.suggestion == "Did you mean sandbox?")
     }
 
+    @Test(arguments: [
+        (#""provider":["auto","fal"]"#, #""auto" stands alone in provider"#, #"Send "provider": "auto""#),
+        (#""provider":["auto"]"#, #""auto" stands alone in provider"#, #"Send "provider": "auto""#),
+        (#""provider":"openai""#, #"no provider "openai""#, "There are auto, fal, sandbox."),
+        (#""provider":[]"#, #"got "an array of 0"."#, ""), (#""provider":7"#, "got 7.", ""),
+        (#""metadata":{"a":1}"#, "got 1.", ""), (#""metadata":{"a":[1]}"#, #"got "an array of 1"."#, ""),
+    ])
+    func `says what was got, and what would do`(field: String, message: String, suggestion: String) {
+        let faults = Self.faults(Self.read(#"{"image_url":"https://example.com/a.png",\#(field)}"#))
+        #expect(faults.count == 1 && faults[0].message.contains(message), "\(faults)")
+        let told = faults.first?.suggestion ?? ""
+        #expect(told.hasPrefix(suggestion), "\(faults)")
+    }
+
     @Test func `falls back by default unless one provider is named`() throws {
         func fallback(_ rest: String) throws -> Bool {
             try Self.read(#"{"image_url":"https://example.com/a.png"\#(rest)}"#).get().request.fallback

@@ -36,6 +36,35 @@ struct WebhookRouteTests {
         }
     }
 
+    @Test(arguments: [
+        (#"["task.finished","task.done"]"#, #"got "task.done"."#), (#"["task.failed",7]"#, "got 7."),
+        (#""task.finished""#, #"got "task.finished"."#),
+    ])
+    func `names the event that there is not`(events: String, message: String) async throws {
+        try await Front.withHooks { front in
+            let answer = await front.post(Self.path, #"{"url":"https://example.com/hook","events":\#(events)}"#)
+            let error = answer.json["error"]
+            #expect(answer.status == 400 && error?["param"] == "events", "\(answer.text)")
+            #expect(error?["message"]?.string?.contains(message) == true, "\(answer.text)")
+            #expect(error?["message"]?.string?.contains("task.finished, task.failed") == true)
+        }
+    }
+
+    @Test func `an address that will not do is told of in one sentence`() async throws {
+        try await Front.withHooks { front in
+            let answer = await front.post(Self.path, #"{"url":"https://169.254.169.254/"}"#)
+            #expect(answer.json["error"]?["message"] == "url leads to an address that is not allowed.")
+        }
+    }
+
+    @Test func `to recover without a word says which word is missing`() async throws {
+        try await Front.withHooks { front in
+            let id = try await made(front, scheme: "hmac")
+            let answer = await front.post("\(Self.path)\(id)/recover")
+            #expect(answer.code == "validation_failed" && answer.json["error"]?["param"] == "since")
+        }
+    }
+
     @Test func `a cursor of another making is refused by name`() async throws {
         try await Front.withHooks { front in
             let id = try await made(front, scheme: "hmac")
