@@ -128,9 +128,17 @@ package final class API: HTTPHandler {
             case .none, .json, .raw: settings.limits.smallBodyBytes
             }
         let announced = request.headers["Content-Length"].flatMap { Int($0) } ?? request.body.count
-        guard announced <= limit, request.body.count <= limit else { throw .bodyTooLarge(limit: limit) }
-        if endpoint.body == .json || endpoint.body == .picture, let type = request.headers["Content-Type"] {
-            guard Self.isJSON(type) else { throw .wrongContentType(String(type.prefix(80))) }
+        guard announced <= limit, request.body.count <= limit else {
+            throw .bodyTooLarge(limit: limit, takesPicture: endpoint.body == .picture)
+        }
+        guard endpoint.body == .json || endpoint.body == .picture else { return }
+        if let type = request.headers["Content-Type"] {
+            guard Self.isJSON(type) else {
+                throw .wrongContentType(String(type.prefix(80)), takesPicture: endpoint.body == .picture)
+            }
+        }
+        if let coding = request.headers["Content-Encoding"], !coding.isEmpty, coding.lowercased() != "identity" {
+            throw .encodedBody(coding: String(coding.prefix(80)))
         }
     }
 

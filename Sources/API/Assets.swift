@@ -30,9 +30,10 @@ extension API {
         guard let path = around.files.path(of: name), let version = Self.version(of: path, name: name) else {
             throw .gone("This file is no longer kept.")
         }
-        var response = FileSelection(call.request, of: version).response(path: path, of: version)
-        // A refused condition or range has no content of the file's type.
-        if response.status == .preconditionFailed || response.status == .rangeNotSatisfiable { return response }
+        let selection = FileSelection(call.request, of: version)
+        var response = selection.response(path: path, of: version)
+        if selection == .preconditionFailed { throw .otherVersion(response.headers) }
+        if selection == .unsatisfiable { throw .noSuchPart(response.headers) }
         response.headers.add("Content-Type", Self.contentType(of: file))
         response.headers.add("X-Content-Type-Options", "nosniff")
         response.headers.add(

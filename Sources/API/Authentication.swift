@@ -13,7 +13,10 @@ extension API {
         // A key sent along to an open address does no harm, right or wrong.
         if access == .open { return .nobody }
         let verdict = Self.withBearer(of: request) { token in token.map { store.authenticate($0, now: now) } }
-        guard let verdict else { throw refused(.noKey, request, settings, now) }
+        guard let verdict else {
+            let isSent = request.headers["Authorization"]?.isEmpty == false
+            throw refused(isSent ? .noBearer : .noKey, request, settings, now)
+        }
         switch verdict {
         case .known(let principal, let cap):
             guard access.scopes.contains(principal.scope) else {

@@ -39,7 +39,11 @@ extension API {
                 request.picture = .kept(kept)
                 return Draft(request: request, adjustments: body.adjustments, picture: bytes)
             } catch {
-                throw .invalid([FieldFault("image", error.message, allowed: "PNG, JPEG or WebP")])
+                throw .invalid([
+                    FieldFault(
+                        "image", error.message, allowed: "PNG, JPEG or WebP",
+                        suggestion: "Send a whole PNG, JPEG or WebP as base64 in image, or its address in image_url.")
+                ])
             }
         }
     }

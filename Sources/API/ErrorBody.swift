@@ -90,19 +90,39 @@ extension ErrorBody {
             self.init(
                 422, "idempotency_key_reused", "This Idempotency-Key was used for another request.",
                 suggestion: "Use a new key for a new request; repeat a key only with the same fields.")
-        case .wrongContentType(let given):
+        case .byteOrderMark:
             self.init(
-                415, "unsupported_media_type", "The body must be application/json; got \(given).",
-                suggestion: "Add the header Content-Type: application/json.")
-        case .bodyTooLarge(let limit):
-            self.init(413, "body_too_large", "The body is longer than the \(limit) bytes allowed here.")
+                400, "invalid_json", "The body is not a JSON object: it begins with a byte order mark (at byte 0).",
+                suggestion: "Send UTF-8 without a byte order mark (RFC 8259 §8.1).")
+        case .wrongContentType(let given, let takesPicture):
+            let got = given.isEmpty ? "an empty Content-Type" : given
+            let picture = "; a picture goes into it as base64 in image, or as its address in image_url"
+            self.init(
+                415, "unsupported_media_type", "The body must be application/json; got \(got).",
+                suggestion: "Send one JSON object with the header Content-Type: application/json"
+                    + (takesPicture ? "\(picture)." : "."))
+        case .encodedBody(let coding):
+            // RFC 9110 §15.5.16: Accept-Encoding tells a client that it was the coding, and which one will do.
+            self.init(
+                415, "unsupported_media_type", "The body must not be encoded; got Content-Encoding: \(coding).",
+                suggestion: "Send the JSON as it is, without Content-Encoding.",
+                headers: ["Accept-Encoding": "identity"])
+        case .bodyTooLarge(let limit, let takesPicture):
+            self.init(
+                413, "body_too_large", "The body is larger than the limit of \(limit) bytes.",
+                suggestion: takesPicture ? Self.smallerPicture : "Send less at once.")
         case .framing(let status, let code, let message):
-            // The server's own words, in the one shape.
-            self.init(status, code, message)
+            // The server's own words, in the one shape. No body but one with a picture comes near its limit.
+            self.init(status, code, message, suggestion: status == 413 ? Self.smallerPicture : nil)
             if status == 503 || status == 429 { headers.add("Retry-After", "5") }
         case .noKey:
             self.init(
                 401, "invalid_api_key", "No API key was sent.",
+                suggestion: "Send the header Authorization: Bearer YOUR_API_KEY.", headers: Self.challenge)
+        case .noBearer:
+            // What stands there instead is not repeated: it may be the key.
+            self.init(
+                401, "invalid_api_key", "The Authorization header is not of the form Bearer KEY.",
                 suggestion: "Send the header Authorization: Bearer YOUR_API_KEY.", headers: Self.challenge)
         case .malformedKey:
             self.init(
@@ -139,17 +159,22 @@ extension ErrorBody {
             self.init(
                 405, "method_not_allowed", "This path takes \(allow).", headers: ["Allow": allow])
         case .gone(let what): self.init(410, "gone", what)
+        case .otherVersion(let headers):
+            self.init(
+                412, "precondition_failed", "This file is not the version that the request's condition names.",
+                suggestion: "Leave the condition out, or name the version in ETag.", headers: headers)
+        case .noSuchPart(let headers):
+            self.init(
+                416, "range_not_satisfiable", "The file has no byte of the range that was asked for.",
+                suggestion: "Ask for a part within the length that Content-Range tells.", headers: headers)
         case .conflict(let code, let message): self.init(409, code, message)
         case .insufficientCredits, .spendCapReached, .rateLimited, .tooManyTasks, .tooManyWaiting:
             self.init(limit: refusal)
-        case .noProvider(let obstacles):
+        case .noProvider(let obstacles, let isAdjustable):
             self.init(
                 400, "no_provider_fits",
                 "No provider can take this request as it is; details name what stands in the way.",
-                // A provider that is not enabled, say, takes nothing however it is adjusted.
-                suggestion: obstacles.contains { $0.parameter != "provider" }
-                    ? "Change the fields named, or send \"on_unsupported\": \"adjust\" to take the nearest value."
-                    : "Ask for another provider, or leave the choice to the gateway with \"auto\".")
+                suggestion: Self.remedy(for: obstacles, isAdjustable: isAdjustable))
             details = obstacles
             parameter = obstacles.first?.parameter
         case .providersOff:
@@ -171,6 +196,22 @@ extension ErrorBody {
             forTheLog = why
         }
     }
+
+    /// Only what would help: a provider that is not enabled, say, takes nothing however the request is adjusted.
+    private static func remedy(for obstacles: [FieldFault], isAdjustable: Bool) -> String {
+        if isAdjustable {
+            return "Change the fields named, or send \"on_unsupported\": \"adjust\" to take the nearest value."
+        }
+        guard obstacles.contains(where: { $0.parameter != "provider" }) else {
+            return "Ask for another provider, or leave the choice to the gateway with \"auto\"."
+        }
+        if obstacles.contains(where: { $0.parameter == "image" }) {
+            return "Send the picture's address in image_url, or ask for a provider that takes its bytes."
+        }
+        return "Change the fields named, or ask for a provider that takes them: GET /v1/providers/ says which do."
+    }
+
+    private static let smallerPicture = "Send the picture's address in image_url, or a smaller picture."
 
     private static let challenge: Headers = ["WWW-Authenticate": "Bearer realm=\"trellis-gateway\""]
 

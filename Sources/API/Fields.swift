@@ -15,7 +15,8 @@ struct Fields {
                 members.append((member.name, member.value))
             }
         } catch {
-            throw .badJSON(error)
+            // Editors of one operating system put it there, and nobody sees it.
+            throw body.starts(with: [0xEF, 0xBB, 0xBF]) ? .byteOrderMark : .badJSON(error)
         }
     }
 
@@ -145,8 +146,7 @@ struct Fields {
     private mutating func wrong<V>(
         _ name: String, _ value: JSONValue, wants: String, allowed: JSONValue? = nil, got: String? = nil
     ) -> V? {
-        let fault = FieldFault(name, "", value: value)
-        let given = got ?? fault.value.map { $0.description } ?? "nothing"
+        let given = got ?? FieldFault.shown(value)
         faults.append(FieldFault(name, "\(name) \(wants); got \(given).", value: value, allowed: allowed))
         return nil
     }

@@ -31,13 +31,20 @@ extension API {
         guard fitting.isEmpty, !choices.isEmpty, around.providers().contains(where: \.isEnabled) else {
             throw .providersOff
         }
-        throw .noProvider(
-            choices.flatMap { choice in
-                choice.obstacles.filter { !$0.isTemporary }.map {
-                    FieldFault(
-                        $0.parameter ?? "provider", "\(choice.provider): \($0.message)", provider: choice.provider)
-                }
-            })
+        let obstacles = choices.flatMap { choice in
+            choice.obstacles.filter { !$0.isTemporary }.map {
+                FieldFault($0.parameter ?? "provider", "\(choice.provider): \($0.message)", provider: choice.provider)
+            }
+        }
+        throw .noProvider(obstacles, isAdjustable: isAdjustable(request, principal))
+    }
+
+    /// Whether somebody could take it with the nearest values, which it does not allow yet.
+    private func isAdjustable(_ request: GenerationRequest, _ principal: Principal) -> Bool {
+        guard request.onUnsupported == .refuse else { return false }
+        var bent = request
+        bent.onUnsupported = .adjust
+        return around.route(bent, principal.limits).contains(where: \.fits)
     }
 
     /// A misspelt wish to the sandbox would pass for none: whoever tests how their app takes a failure would see

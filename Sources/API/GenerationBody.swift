@@ -47,6 +47,7 @@ struct GenerationBody {
         Self.refuseUnknown(&fields)
         let picture = Self.picture(&fields, rules)
         let parameters = Self.parameters(&fields)
+        adjustments += Self.idle(in: parameters)
         let choice = Self.choice(&fields, rules)
         let limit = Int64(rules.settings.taskDeadline.inSeconds)
         let longest = Int64(rules.settings.longestTTL.inSeconds)
@@ -104,7 +105,7 @@ struct GenerationBody {
         if let image {
             guard image.kind == .string else {
                 fields.fault(
-                    FieldFault("image", "image must be a string: a data URI, base64 or an http(s) address."))
+                    FieldFault("image", "image must be a string: a data URI, base64 or an address; got \(image.kind)."))
                 return nil
             }
             // Published clients put an address here too.
@@ -114,7 +115,7 @@ struct GenerationBody {
         guard hasAddress else {
             fields.fault(
                 FieldFault(
-                    "image", "No picture: give image (a data URI or base64) or image_url (an http(s) address).",
+                    "image", "No picture: give image (a data URI or base64) or image_url (its address).",
                     suggestion: "Add image_url or image."))
             return nil
         }
@@ -128,10 +129,10 @@ struct GenerationBody {
             || start.starts(with: "https:\\".utf8.map { $0 | 0x20 })
     }
 
-    /// An absolute http(s) address that the egress rules would let us call.
+    /// An address that the egress rules would let us call: they know which schemes are taken here, so they speak first.
     private static func address(_ name: String, _ fields: inout Fields, _ rules: Rules) -> String? {
         guard let text = fields.text(name, lengths: 1...8192) else { return nil }
-        guard let why = Address.objection(to: text) ?? rules.objection(text) else { return text }
+        guard let why = rules.objection(text) ?? Address.objection(to: text) else { return text }
         fields.fault(FieldFault(name, "\(name) \(why)", value: .string(text)))
         return nil
     }
@@ -141,7 +142,7 @@ struct GenerationBody {
         guard let header = headers.first else { return inBody }
         if headers.count > 1 || (inBody ?? header) != header {
             fields.fault(FieldFault("webhook_url", "Give one webhook address: the field or the header X-Webhook-URL."))
-        } else if let why = Address.objection(to: header) ?? rules.objection(header) {
+        } else if let why = rules.objection(header) ?? Address.objection(to: header) {
             fields.fault(FieldFault("X-Webhook-URL", "X-Webhook-URL \(why)", value: .string(header)))
         }
         return header
@@ -174,6 +175,20 @@ struct GenerationBody {
         return parameters
     }
 
+    /// What was asked for and makes no difference, said: whoever sends a size for textures may believe to get some.
+    private static func idle(in parameters: Parameters) -> [Adjustment] {
+        func isIdle(_ parameter: Parameter) -> Bool { parameter.matteredBy.map { !parameters.flag($0) } ?? false }
+        guard parameters.given.keys.contains(where: isIdle) else { return [] }
+        return Parameter.allCases.compactMap { parameter in
+            guard let flag = parameter.matteredBy, isIdle(parameter), let value = parameters.given[parameter] else {
+                return nil
+            }
+            return Adjustment(
+                parameter: parameter.rawValue, from: value.description, to: nil,
+                reason: "Makes no difference without \(flag.rawValue): true.")
+        }
+    }
+
     /// `pipeline_type` and `resolution` say the same thing twice: one implies the other, and they must agree, for
     /// the price goes by the resolution.
     private static func reconcilePipeline(_ given: inout [Parameter: ParameterValue], _ fields: inout Fields) {
@@ -202,14 +217,22 @@ struct GenerationBody {
         case .array(let items) where !items.isEmpty && items.count <= 16 && items.allSatisfy({ $0.string != nil }):
             names = items.compactMap(\.string)
         default:
+            let got = FieldFault.shown(value)
             fields.fault(
                 FieldFault(
-                    "provider", "provider must be \"auto\", a provider's id or a list of ids.", value: value,
-                    allowed: .array(rules.providers().map { .string($0.rawValue) })))
+                    "provider", "provider must be \"auto\", a provider's id or a list of 1 to 16 ids; got \(got).",
+                    value: value, allowed: .array(rules.providers().map { .string($0.rawValue) })))
             return .auto
         }
         let known = rules.providers().map(\.rawValue)
-        for name in names where !known.contains(name) {
+        if names.contains("auto") {
+            fields.fault(
+                FieldFault(
+                    "provider", "\"auto\" stands alone in provider, and not in a list: it means all there are.",
+                    value: "auto", allowed: .array(known.map { .string($0) }),
+                    suggestion: "Send \"provider\": \"auto\", or a list of ids only."))
+        }
+        for name in names where name != "auto" && !known.contains(name) {
             fields.fault(.noProvider(name, in: "provider", among: ["auto"] + known))
         }
         var seen: [ProviderID] = []
@@ -237,8 +260,11 @@ struct GenerationBody {
                 continue
             }
             guard let text = member.value.string, text.unicodeScalars.count <= 512 else {
+                let count = member.value.string.map { "\($0.unicodeScalars.count) of them" }
+                let got = count ?? FieldFault.shown(member.value)
                 fields.fault(
-                    FieldFault(path, "\(path) must be a string of at most 512 characters.", value: member.value))
+                    FieldFault(
+                        path, "\(path) must be a string of at most 512 characters; got \(got).", value: member.value))
                 continue
             }
             pairs[member.name] = text

@@ -10,8 +10,7 @@ extension API {
     @Sendable func readStatus(_ call: Call, _ reply: Reply) throws(Refusal) -> HTTPResponse? {
         let id = try taskID(call)
         let account = try call.principal.account
-        let wait = try Self.waitSeconds(call.request.queryItem("wait"))
-        let after = try Self.sequence(call.request.queryItem("after"))
+        let (wait, after) = try Self.pollFields(call.request)
         if wait == nil, let found = store.recent(id), found.task.account == account, !found.task.needsInlineModel {
             return statusAnswer(found, now: call.now)
         }
@@ -68,26 +67,15 @@ extension API {
         }
     }
 
-    static func waitSeconds(_ text: String?) throws(Refusal) -> Int? {
-        guard let text else { return nil }
-        guard let seconds = Int(text), (0...60).contains(seconds) else {
-            throw .invalid([
-                FieldFault(
-                    "wait", "wait must be whole seconds from 0 to 60.", value: .string(text),
-                    allowed: ["minimum": 0, "maximum": 60])
-            ])
-        }
-        return seconds == 0 ? nil : seconds
-    }
-
-    static func sequence(_ text: String?) throws(Refusal) -> Int64? {
-        guard let text else { return nil }
-        guard let number = Int64(text), (0...(1 << 53 - 1)).contains(number) else {
-            throw .invalid([
-                FieldFault("after", "after must be a sequence number from a status answer.", value: .string(text))
-            ])
-        }
-        return number
+    /// A plain read has no query, and none is taken apart for it.
+    private static func pollFields(_ request: HTTPRequest) throws(Refusal) -> (wait: Int?, after: Int64?) {
+        guard request.target.hasQuery else { return (nil, nil) }
+        var query = QueryFields(request)
+        let wait = query.integer("wait", 0...60)
+        // Whole numbers up to here are exact in every client's language.
+        let after = query.integer("after", 0...(1 << 53 - 1))
+        try query.check(strangers: true)
+        return (wait == 0 ? nil : wait, after.map(Int64.init))
     }
 }
 

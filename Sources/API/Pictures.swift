@@ -34,17 +34,18 @@ package final class Pictures: Sendable {
             return .failure(PictureFault("image must be a string."))
         }
         var content = text
-        if text.starts(with: "data:".utf8) {
+        // The scheme and the mark are taken in any case (RFC 3986 §3.1).
+        if text.prefix(5).map({ $0 | 0x20 }).elementsEqual("data:".utf8) {
             guard let comma = text.prefix(200).firstIndex(of: UInt8(ascii: ",")) else {
                 return .failure(PictureFault("image is a data URI without a comma; send data:image/png;base64,…"))
             }
-            guard text[..<comma].suffix(7).elementsEqual(";base64".utf8) else {
+            guard text[..<comma].suffix(7).map({ $0 | 0x20 }).elementsEqual(";base64".utf8) else {
                 return .failure(PictureFault("image is a data URI that is not base64; send data:image/png;base64,…"))
             }
             content = text[(comma + 1)...]
         }
         guard let bytes = Base64.decode(content, space: .ignored) else {
-            return .failure(PictureFault("image is neither an http(s) address nor valid base64."))
+            return .failure(PictureFault("image is neither an address nor valid base64."))
         }
         guard !bytes.isEmpty else { return .failure(PictureFault("image is empty.")) }
         return .success(bytes)

@@ -11,9 +11,14 @@ struct QueryFields {
 
     init(_ request: HTTPRequest) { items = request.target.queryItems }
 
-    /// Throws all faults, if there are any. Asked when everything has been read.
-    func check() throws(Refusal) {
+    /// Throws all faults, if there are any. Asked when everything has been read. `strangers`: what nobody read does no
+    /// harm, where it is a client's number against caches and not a filter.
+    func check(strangers: Bool = false) throws(Refusal) {
         var all = faults
+        if strangers {
+            guard all.isEmpty else { throw .invalid(all) }
+            return
+        }
         var seen: Set<String> = []
         for item in items {
             let isFirst = seen.insert(item.name).inserted
@@ -30,6 +35,8 @@ struct QueryFields {
         }
         guard all.isEmpty else { throw .invalid(all) }
     }
+
+    mutating func fault(_ fault: FieldFault) { faults.append(fault) }
 
     mutating func text(_ name: String, atMost limit: Int = 512) -> String? {
         read.append(name)
@@ -52,7 +59,9 @@ struct QueryFields {
     mutating func integer(_ name: String, _ range: ClosedRange<Int>) -> Int? {
         guard let value = text(name) else { return nil }
         guard let number = Int(value), range.contains(number) else {
-            return wrong(name, value, "must be a whole number from \(range.lowerBound) to \(range.upperBound)")
+            return wrong(
+                name, value, "must be a whole number from \(range.lowerBound) to \(range.upperBound)",
+                allowed: ["minimum": .integer(Int64(range.lowerBound)), "maximum": .integer(Int64(range.upperBound))])
         }
         return number
     }
@@ -92,9 +101,11 @@ struct QueryFields {
         return ProviderID(value)
     }
 
-    private mutating func wrong<V>(_ name: String, _ value: String, _ wants: String) -> V? {
+    private mutating func wrong<V>(
+        _ name: String, _ value: String, _ wants: String, allowed: JSONValue? = nil
+    ) -> V? {
         let shown = JSONValue.string(String(value.prefix(64)))
-        faults.append(FieldFault(name, "\(name) \(wants); got \(shown).", value: .string(value)))
+        faults.append(FieldFault(name, "\(name) \(wants); got \(shown).", value: .string(value), allowed: allowed))
         return nil
     }
 }

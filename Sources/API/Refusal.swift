@@ -11,13 +11,17 @@ package enum Refusal: Error, Sendable {
     case badIdempotencyKey(String)
     case idempotencyKeyMissing
     case idempotencyMismatch
-    case wrongContentType(String)
-    case bodyTooLarge(limit: Int)
+    case wrongContentType(String, takesPicture: Bool = false)
+    case encodedBody(coding: String)
+    case byteOrderMark
+    case bodyTooLarge(limit: Int, takesPicture: Bool = false)
     /// Something the server refused before it became a request.
     case framing(HTTPStatus, code: String, message: String)
 
     // Who is asking.
     case noKey
+    /// There is an `Authorization`, but not `Bearer KEY`.
+    case noBearer
     case malformedKey
     case unknownKey
     case expiredKey
@@ -35,6 +39,10 @@ package enum Refusal: Error, Sendable {
     case taken(account: String)
     case methodNotAllowed(allow: String)
     case gone(String)
+    /// The client wants another version of a file than there is; `headers` tell of the one there is.
+    case otherVersion(Headers)
+    /// A range of which the file has no byte; `headers` tell how long it is.
+    case noSuchPart(Headers)
     case conflict(code: String, message: String)
 
     // Money and limits.
@@ -43,7 +51,8 @@ package enum Refusal: Error, Sendable {
     case rateLimited(RateLimit.Verdict, what: String)
     case tooManyTasks(limit: Int)
     case tooManyWaiting(limit: Int)
-    case noProvider([FieldFault])
+    /// `isAdjustable`: with the nearest values somebody could take it.
+    case noProvider([FieldFault], isAdjustable: Bool = false)
     /// All that might take it are switched off.
     case providersOff
 
@@ -82,8 +91,12 @@ package struct FieldFault: Hashable, Sendable {
         FieldFault(
             parameter, "There is no provider \(JSONValue.string(String(name.prefix(64)))) here.", value: .string(name),
             allowed: .array(known.map { .string($0) }),
-            suggestion: Spelling.nearest(to: name, of: known).map { "Did you mean \($0)?" })
+            suggestion: Spelling.nearest(to: name, of: known).map { "Did you mean \($0)?" }
+                ?? "There are \(known.joined(separator: ", ")).")
     }
+
+    /// A value as messages name it.
+    static func shown(_ value: JSONValue) -> String { short(value).description }
 
     /// An echo long enough to recognise and too short to carry a payload.
     private static func short(_ value: JSONValue) -> JSONValue {

@@ -14,7 +14,8 @@ package struct Surroundings: Sendable {
     package var files: any Files
     /// What a picture's own bytes say it is, or why it will not do.
     package var inspect: @Sendable ([UInt8]) -> Result<PictureFacts, PictureFault>
-    /// Why the gateway would never call this address, by the egress rules; nil when it would.
+    /// Why the gateway would never call this address, by the egress rules, as the end of a sentence that begins with
+    /// the address's name; nil when it would.
     package var objection: @Sendable (_ url: String) -> String?
 
     /// Every provider in the order routing would ask them, with what stands in the way: Work's own decision.

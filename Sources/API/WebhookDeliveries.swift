@@ -55,7 +55,7 @@ extension API {
         let limit = query.integer("limit", 1...100) ?? 50
         let cursor = query.cursor()
         try query.check()
-        let page = try await ask { () async throws(StoreError) in
+        let page = try await askPage { () async throws(StoreError) in
             try await store.deliveries(of: endpoint.id, account: endpoint.account, cursor: cursor, limit: limit)
         }
         return Self.list(page) { json, story in
@@ -98,7 +98,8 @@ extension API {
 
     @Sendable func recoverDeliveries(_ call: Call) async throws(Refusal) -> HTTPResponse {
         let endpoint = try await endpoint(call)
-        var fields = try Fields(call.request.body)
+        // Without a body it is since that is missing, and not JSON.
+        var fields = try Fields(call.request.body.isEmpty ? Array("{}".utf8) : call.request.body)
         let since = fields.moment("since")
         let until = fields.moment("until") ?? call.now
         if since == nil, !fields.has("since") {

@@ -103,15 +103,26 @@ extension API {
         let endpoint = try await endpoint(call)
         var fields = try Fields(call.request.body.isEmpty ? Array("{}".utf8) : call.request.body)
         let overlap = fields.integer("overlap_seconds", 0...(7 * 86_400)) ?? 86_400
-        let scheme = fields.word("scheme", of: ["hmac", "ed25519"]) ?? "hmac"
+        let wanted = fields.word("scheme", of: ["hmac", "ed25519"])
         fields.refuse(allBut: ["overlap_seconds", "scheme"])
         try fields.check()
         let key = try onceOnly(call, "webhook-secrets")
-        let secret = acts.makeSecret(scheme == "hmac" ? .hmac : .ed25519, call.now)
+        let scheme = try await scheme(wanted, of: endpoint)
+        let secret = acts.makeSecret(scheme, call.now)
         return try await answer(Self.body(of: endpoint, secret: acts.show(secret)), .ok, once: key, call) {
             answer throws(StoreError) in
             try await store.rotateSecret(
                 endpoint.id, to: secret, overlapEnds: call.now + .seconds(overlap), now: call.now, answer: answer)
+        }
+    }
+
+    /// A rotation that names no scheme keeps the endpoint's own: its receiver may know no other.
+    private func scheme(
+        _ wanted: String?, of endpoint: WebhookEndpoint
+    ) async throws(Refusal) -> WebhookSecret.Scheme {
+        if let wanted { return wanted == "hmac" ? .hmac : .ed25519 }
+        return try await ask { () async throws(StoreError) in
+            try await store.scheme(of: endpoint.id, account: endpoint.account)
         }
     }
 
@@ -152,17 +163,22 @@ extension API {
         if let url = fields.text("url", lengths: 1...2048) {
             endpoint.url = url
             if let objection = around.objection(url) {
-                fields.fault(FieldFault("url", "url cannot be called: \(objection).", value: .string(url)))
+                fields.fault(FieldFault("url", "url \(objection)", value: .string(url)))
             }
         }
         if let text = fields.text("description", lengths: 0...500) { endpoint.description = text }
         if let value = fields.value("events") {
             let words = value.array?.compactMap(\.string) ?? []
-            if value.array?.count != words.count || words.contains(where: { !Self.kinds.contains($0) }) {
+            // The first that is wrong, or all of it if it is no list.
+            let isKnown = { (item: JSONValue) in item.string.map(Self.kinds.contains) ?? false }
+            if let wrong = value.array.map({ items in items.first { !isKnown($0) } }) ?? value {
+                let list = Self.kinds.joined(separator: ", ")
                 fields.fault(
                     FieldFault(
-                        "events", "events must be a list out of \(Self.kinds.joined(separator: ", ")).", value: value,
-                        allowed: .array(Self.kinds.map(JSONValue.string))))
+                        "events", "events must be a list out of \(list); got \(FieldFault.shown(wrong)).",
+                        value: wrong, allowed: .array(Self.kinds.map(JSONValue.string)),
+                        suggestion: wrong.string.flatMap { Spelling.nearest(to: $0, of: Self.kinds) }
+                            .map { "Did you mean \($0)?" }))
             }
             endpoint.kinds = Set(words.compactMap(Event.Kind.init(rawValue:)))
         }

@@ -125,6 +125,17 @@ extension Parameter {
 }
 
 extension Parameter {
+    /// The flag without which the model is the same whatever this parameter says.
+    package var matteredBy: Parameter? {
+        switch self {
+        case .textureSize, .texSteps, .texGuidance, .texGuidanceRescale, .texRescaleT, .texIntervalStart,
+            .texIntervalEnd, .uvAngle, .uvRefine, .uvGlobal, .uvSmooth:
+            .textures
+        case .remeshBand, .remeshProject: .remesh
+        default: nil
+        }
+    }
+
     /// Begin and end of each stage's guidance interval.
     package static let intervals: [(start: Parameter, end: Parameter)] = [
         (.ssIntervalStart, .ssIntervalEnd), (.shapeIntervalStart, .shapeIntervalEnd),

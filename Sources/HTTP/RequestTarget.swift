@@ -22,6 +22,9 @@ package struct RequestTarget: Sendable, Hashable {
     /// The path as sent, for example `/v1/assets/a%20b`.
     package var path: String { String(decoding: bytes[..<pathLength], as: UTF8.self) }
 
+    /// Whether there is a query, be it empty.
+    package var hasQuery: Bool { pathLength < bytes.count }
+
     /// The query as sent, without the question mark; `nil` when there is none.
     package var query: String? {
         pathLength < bytes.count ? String(decoding: bytes[(pathLength + 1)...], as: UTF8.self) : nil

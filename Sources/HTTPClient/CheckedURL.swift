@@ -27,18 +27,20 @@ package struct CheckedURL: Sendable, Equatable {
         guard scheme == "https" || scheme == "http" else {
             throw .scheme(scheme, allowsPlainHTTP: egress.allowsPlainHTTP)
         }
-        guard scheme == "https" || egress.allowsPlainHTTP else { throw .scheme(scheme, allowsPlainHTTP: false) }
+        // Told together with the address, if that will not do either: one without the other would be mended in vain.
+        let isTooPlain = scheme == "http" && !egress.allowsPlainHTTP
+        let notThere = isTooPlain ? URLFault.schemeAndAddress : .address
         // libcurl forgives `http:/host` and `http:///host`; nobody who writes those means what it then does.
         guard text.utf8.dropFirst(scheme.utf8.count).starts(with: "://".utf8),
             text.utf8.dropFirst(scheme.utf8.count + 3).first != UInt8(ascii: "/")
         else { throw .malformed }
         guard parts.text(CURLUPART_USER) == nil, parts.text(CURLUPART_PASSWORD) == nil else { throw .credentials }
-        guard parts.text(CURLUPART_ZONEID) == nil else { throw .address }
+        guard parts.text(CURLUPART_ZONEID) == nil else { throw notThere }
         guard let host = parts.text(CURLUPART_HOST)?.lowercased(), !host.isEmpty else { throw .malformed }
         guard host.utf8.allSatisfy({ $0 < 0x80 }) else { throw .hostNotASCII }
         guard let port = parts.text(CURLUPART_PORT, CURLU_DEFAULT_PORT).flatMap(UInt16.init) else { throw .malformed }
         guard !RefusedPorts.contains(port) else { throw .port(port) }
-        guard !egress.isOwnName(host, port: port) else { throw .address }
+        guard !egress.isOwnName(host, port: port) else { throw notThere }
 
         self.text = text
         self.isHTTPS = scheme == "https"
@@ -46,12 +48,13 @@ package struct CheckedURL: Sendable, Equatable {
         self.port = port
         address = Self.literal(host, port: port)
         if let address {
-            guard egress.verdict(for: address) == .allowed else { throw .address }
+            guard egress.verdict(for: address) == .allowed else { throw notThere }
         } else if Self.isLocalhost(host) {
             // Resolvers answer these names with loopback, whatever the DNS says (RFC 6761 §6.3).
             let loopbacks = [NetworkAddress(v4: 0x7f00_0001, port: port), NetworkAddress(high: 0, low: 1, port: port)]
-            guard loopbacks.contains(where: { egress.verdict(for: $0) == .allowed }) else { throw .address }
+            guard loopbacks.contains(where: { egress.verdict(for: $0) == .allowed }) else { throw notThere }
         }
+        guard !isTooPlain else { throw .scheme(scheme, allowsPlainHTTP: false) }
     }
 
     /// Visible ASCII and UTF-8 only. An encoded line end or NUL has no place in a URL either: some servers behind a
@@ -102,6 +105,8 @@ package enum URLFault: Error, Sendable, Hashable {
     case hostNotASCII
     case port(UInt16)
     case address
+    /// Plain http where only https is taken, and an address that would be refused with https as well.
+    case schemeAndAddress
 }
 
 extension URLFault: CustomStringConvertible {
@@ -117,6 +122,9 @@ extension URLFault: CustomStringConvertible {
         case .hostNotASCII: "has a host that is not ASCII; write an international name in its xn-- form"
         case .port(let port): "has the port \(port), which is not used for HTTP"
         case .address: "leads to an address that is not allowed; it must be reachable from the public Internet"
+        case .schemeAndAddress:
+            "has the scheme http and leads to an address that is not allowed; it must be https and reachable from the "
+                + "public Internet"
         }
     }
 }

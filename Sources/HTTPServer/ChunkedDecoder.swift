@@ -120,7 +120,7 @@ package struct ChunkedDecoder: Sendable {
     /// judged by its head already (RFC 9110 §6.5.1).
     private mutating func takeTrailer(_ byte: UInt8, _ limits: ServerLimits) throws(Refusal) {
         trailerBytes += 1
-        guard trailerBytes <= limits.trailerBytes else { throw .longTrailer }
+        guard trailerBytes <= limits.trailerBytes else { throw .longTrailer(limit: limits.trailerBytes) }
         let classes = ByteClass.table[Int(byte)]
         switch (state, byte) {
         case (.trailerStart, UInt8(ascii: "\r")): state = .lastLineFeed

@@ -42,13 +42,30 @@ extension Refusal {
         .notImplemented, "unknown_transfer_coding", "The only transfer coding this server knows is chunked.")
     static let badExpectation = Refusal(
         .expectationFailed, "unknown_expectation", "The only expectation this server knows is 100-continue.")
-    static let longRequestLine = Refusal(.uriTooLong, "uri_too_long", "The request line is too long.")
-    static let longHead = Refusal(
-        .headerFieldsTooLarge, "headers_too_large", "The header fields are too many or too long.")
+
+    static func longRequestLine(limit: Int) -> Refusal {
+        Refusal(.uriTooLong, "uri_too_long", "The request line is longer than the limit of \(limit) bytes.")
+    }
+
+    static func manyFields(limit: Int) -> Refusal {
+        Refusal(.headerFieldsTooLarge, "headers_too_large", "The header fields are more than the limit of \(limit).")
+    }
+
+    static func longHead(limit: Int) -> Refusal {
+        Refusal(
+            .headerFieldsTooLarge, "headers_too_large",
+            "The header fields together are longer than the limit of \(limit) bytes.")
+    }
+
     static let badChunk = malformed("A chunk must begin with its size in hexadecimal and end in CR LF.")
     static let longChunkExtension = malformed("The chunk extensions are too long.")
     static let badTrailer = malformed("The trailer section is not made of header fields.")
-    static let longTrailer = Refusal(.headerFieldsTooLarge, "trailers_too_large", "The trailer section is too long.")
+
+    static func longTrailer(limit: Int) -> Refusal {
+        Refusal(
+            .headerFieldsTooLarge, "trailers_too_large",
+            "The trailer section is longer than the limit of \(limit) bytes.")
+    }
 
     static func largeBody(limit: Int) -> Refusal {
         Refusal(.contentTooLarge, "body_too_large", "The body is larger than the limit of \(limit) bytes.")

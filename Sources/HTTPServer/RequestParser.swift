@@ -74,16 +74,18 @@ package struct RequestParser: Sendable {
         while index < end, table[Int(input[index])] & ByteClass.token != 0 { index += 1 }
         // No method is this long (RFC 9112 §3: 501 for one longer than any that is implemented).
         if index - cursor > 32 { throw .unknownMethod }
-        guard index < end else { return try awaitMore(input, end) }
+        guard index < end else { return try awaitMore(input, end, limits) }
         guard input[index] == UInt8(ascii: " "), index > cursor else { throw .badMethod }
         let method = UnsafeBufferPointer(rebasing: input[cursor..<index])
         let start = index + 1
         index = Self.skipTarget(input, from: start, to: end)
-        guard index < end else { return try awaitMore(input, end) }
+        guard index < end else { return try awaitMore(input, end, limits) }
         guard input[index] == UInt8(ascii: " "), index > start else { throw .badTarget }
         targetStart = start
         targetLength = index - start
-        guard let version = try readVersion(input, from: index + 1, to: end) else { return try awaitMore(input, end) }
+        guard let version = try readVersion(input, from: index + 1, to: end) else {
+            return try awaitMore(input, end, limits)
+        }
         request.version = version
         request.method = Self.method(method)
         cursor = index + 11
@@ -92,8 +94,10 @@ package struct RequestParser: Sendable {
     }
 
     /// A line that has not ended yet may still be too long already.
-    private func awaitMore(_ input: UnsafeBufferPointer<UInt8>, _ end: Int) throws(Refusal) -> Bool {
-        if end < input.count { throw .longRequestLine }
+    private func awaitMore(
+        _ input: UnsafeBufferPointer<UInt8>, _ end: Int, _ limits: ServerLimits
+    ) throws(Refusal) -> Bool {
+        if end < input.count { throw .longRequestLine(limit: limits.requestLineBytes) }
         return false
     }
 
@@ -153,7 +157,7 @@ package struct RequestParser: Sendable {
             guard input[index + 1] == UInt8(ascii: "\n") else { throw .badLineEnd }
             var valueEnd = index
             while valueEnd > valueStart, input[valueEnd - 1] == 0x20 || input[valueEnd - 1] == 0x09 { valueEnd -= 1 }
-            guard headers.count < limits.headerCount else { throw .longHead }
+            guard headers.count < limits.headerCount else { throw .manyFields(limit: limits.headerCount) }
             headers.noteField(
                 nameStart: nameStart - fieldsStart, nameLength: nameLength, valueStart: valueStart - fieldsStart,
                 valueLength: valueEnd - valueStart)
@@ -162,7 +166,7 @@ package struct RequestParser: Sendable {
                 UnsafeBufferPointer(rebasing: input[valueStart..<valueEnd]))
             cursor = index + 2
         }
-        if end < input.count || end - fieldsStart >= limits.headerBytes { throw .longHead }
+        if end < input.count || end - fieldsStart >= limits.headerBytes { throw .longHead(limit: limits.headerBytes) }
         return false
     }
 

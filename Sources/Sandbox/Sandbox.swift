@@ -75,14 +75,15 @@ package struct Sandbox: Sendable {
         var note = SandboxPlan.Note.none
         var name = ""
         if let text = asked["image"]?.string {
-            guard let picture = Self.picture(text), (try? Picture.Header.read(picture)) != nil else {
-                return .problem(.badRequest, "bad_picture", "the picture is no PNG, JPEG or WebP")
+            guard let picture = Self.picture(text), Self.isReadable(picture) else {
+                return .problem(
+                    .badRequest, "bad_picture", "the picture is no PNG, JPEG or WebP that the sandbox can read")
             }
             guard let kept = keep(picture) else { return .problem(507, "no_room", "no room for the picture") }
             name = kept
         } else if let url {
             if let picture = await fetch(url) {
-                if (try? Picture.Header.read(picture)) == nil {
+                if !Self.isReadable(picture) {
                     note = .unreadable
                 } else {
                     guard let kept = keep(picture) else { return .problem(507, "no_room", "no room for the picture") }
@@ -159,6 +160,12 @@ package struct Sandbox: Sendable {
     }
 
     /// The bytes of a data URI or of bare base64.
+    /// Whether a card can be made of it: said when it is asked for, not when the card is fetched.
+    private static func isReadable(_ picture: [UInt8]) -> Bool {
+        guard let header = try? Picture.Header.readWhole(picture) else { return false }
+        return header.width * header.height <= Picture.Limits().pixels
+    }
+
     private static func picture(_ text: String) -> [UInt8]? {
         guard text.hasPrefix("data:") else { return Base64.decode(text, space: .ignored) }
         guard let comma = text.firstIndex(of: ",") else { return nil }

@@ -20,6 +20,8 @@ package protocol WebhookStore: WebhookOutbox {
     func rotateSecret(
         _ id: EndpointID, to secret: WebhookSecret, overlapEnds: Instant, now: Instant, answer: KeptAnswer?
     ) async throws(StoreError) -> Replay?
+    /// What signs an endpoint's deliveries first.
+    func scheme(of endpoint: EndpointID, account: AccountID) async throws(StoreError) -> WebhookSecret.Scheme
     func enableEndpoint(_ id: EndpointID, account: AccountID, now: Instant) async throws(StoreError)
 
     /// An event for one endpoint only (a ping), with its delivery.

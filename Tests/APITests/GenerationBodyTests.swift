@@ -71,6 +71,21 @@ struct GenerationBodyTests {
         #expect(names == ["steps", "texture_size", "ttl", "colour", "seed", "metadata.a", "provider", "image"])
     }
 
+    @Test(arguments: [
+        (#""texture_size":4096"#, ["texture_size"]),
+        (
+            #""textures":false,"uv_unwrap_refine_iterations":2,"tex_slat_sampling_steps":20"#,
+            ["tex_slat_sampling_steps", "uv_unwrap_refine_iterations"]
+        ),
+        (#""remesh":false,"remesh_band":2,"remesh_project":0.5"#, ["remesh_band", "remesh_project"]),
+        (#""textures":true,"texture_size":4096,"tex_slat_sampling_steps":20,"remesh_band":2"#, []),
+        (#""textures":true,"texture_size":null"#, []),
+    ]) func `says what makes no difference`(fields: String, named: [String]) throws {
+        let body = try Self.read(#"{"image_url":"https://example.com/a.png",\#(fields)}"#).get()
+        #expect(body.adjustments.map(\.parameter) == named)
+        #expect(body.adjustments.allSatisfy { $0.from != nil && $0.to == nil })
+    }
+
     // MARK: Names
 
     @Test(arguments: [
@@ -159,6 +174,20 @@ struct GenerationBodyTests {
         #expect(try choice(#"["fal","sandbox","fal"]"#) == .only(["fal", "sandbox"]))
         let faults = Self.faults(Self.read(#"{"image_url":"https://example.com/a.png","provider":"sandbux"}"#))
         #expect(faults.first?.suggestion == "Did you mean sandbox?")
+    }
+
+    @Test(arguments: [
+        (#""provider":["auto","fal"]"#, #""auto" stands alone in provider"#, #"Send "provider": "auto""#),
+        (#""provider":["auto"]"#, #""auto" stands alone in provider"#, #"Send "provider": "auto""#),
+        (#""provider":"openai""#, #"no provider "openai""#, "There are auto, fal, sandbox."),
+        (#""provider":[]"#, #"got "an array of 0"."#, ""), (#""provider":7"#, "got 7.", ""),
+        (#""metadata":{"a":1}"#, "got 1.", ""), (#""metadata":{"a":[1]}"#, #"got "an array of 1"."#, ""),
+    ])
+    func `says what was got, and what would do`(field: String, message: String, suggestion: String) {
+        let faults = Self.faults(Self.read(#"{"image_url":"https://example.com/a.png",\#(field)}"#))
+        #expect(faults.count == 1 && faults[0].message.contains(message), "\(faults)")
+        let told = faults.first?.suggestion ?? ""
+        #expect(told.hasPrefix(suggestion), "\(faults)")
     }
 
     @Test func `falls back by default unless one provider is named`() throws {

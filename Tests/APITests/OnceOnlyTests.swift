@@ -3,7 +3,6 @@ import Foundation
 import HTTP
 import JSON
 import Store
-import Synchronization
 import Testing
 
 @testable import API
@@ -14,32 +13,10 @@ struct OnceOnlyTests {
     private static let hook = #"{"url":"https://example.com/hook","description":"orders"}"#
     private let once: Headers = ["Idempotency-Key": "7c9e6679"]
 
-    /// A front whose secrets are counted: no two are alike.
-    private func withHooks(
-        settings: API.Settings = API.Settings(), _ body: (Front) async throws -> Void
-    ) async throws {
-        let count = SecretCount()
-        try await Front.with(
-            settings: settings,
-            { around in
-                around.webhooks = WebhookActs(
-                    makeSecret: {
-                        WebhookSecret(scheme: $0, bytes: Array("secret-\(count.next())".utf8), createdAt: $1)
-                    },
-                    show: { (String(decoding: $0.bytes, as: UTF8.self), nil) },
-                    nextAttempt: {
-                        DeliveryAttempt(
-                            delivery: $0, endpoint: nil, number: 1, at: Rig.start, milliseconds: 1, status: 200,
-                            error: nil,
-                            excerpt: "", next: .delivered)
-                    }, wake: {})
-            }, body)
-    }
-
     private func endpoints(_ front: Front) async -> Int { await front.get(Self.path).json["items"]?.array?.count ?? -1 }
 
     @Test func `a retry makes no second endpoint and shows the secret again`() async throws {
-        try await withHooks { front in
+        try await Front.withHooks { front in
             let first = await front.post(Self.path, Self.hook, headers: once)
             let again = await front.post(Self.path, Self.hook, headers: once)
             #expect(first.status == 201 && again.status == 201)
@@ -51,7 +28,7 @@ struct OnceOnlyTests {
     }
 
     @Test func `without a key every POST is one of its own`() async throws {
-        try await withHooks { front in
+        try await Front.withHooks { front in
             let first = await front.post(Self.path, Self.hook)
             let second = await front.post(Self.path, Self.hook)
             #expect(first.json["id"] != second.json["id"])
@@ -60,7 +37,7 @@ struct OnceOnlyTests {
     }
 
     @Test func `forty at once make one endpoint`() async throws {
-        try await withHooks { front in
+        try await Front.withHooks { front in
             let answers = await withTaskGroup(of: Answer.self) { group in
                 for _ in 0..<40 { group.addTask { await front.post(Self.path, Self.hook, headers: once) } }
                 return await group.reduce(into: [Answer]()) { $0.append($1) }
@@ -73,7 +50,7 @@ struct OnceOnlyTests {
     }
 
     @Test func `another body under the same key is refused, another spelling of it is not`() async throws {
-        try await withHooks { front in
+        try await Front.withHooks { front in
             let first = await front.post(Self.path, Self.hook, headers: once)
             let other = await front.post(Self.path, #"{"url":"https://example.com/other"}"#, headers: once)
             #expect(other.status == 422 && other.code == "idempotency_key_reused")
@@ -86,7 +63,7 @@ struct OnceOnlyTests {
     }
 
     @Test func `the endpoint that the limit allowed last is shown again, not refused`() async throws {
-        try await withHooks { front in
+        try await Front.withHooks { front in
             for _ in 0..<49 { #expect(await front.post(Self.path, Self.hook).status == 201) }
             let last = await front.post(Self.path, Self.hook, headers: once)
             #expect(last.status == 201)
@@ -96,7 +73,7 @@ struct OnceOnlyTests {
     }
 
     @Test func `a rotation retried rotates once; the key belongs to that endpoint`() async throws {
-        try await withHooks { front in
+        try await Front.withHooks { front in
             let one = try #require(await front.post(Self.path, Self.hook).json["id"]?.string)
             let two = try #require(await front.post(Self.path, Self.hook).json["id"]?.string)
             let first = await front.post("\(Self.path)\(one)/rotate", "{}", headers: once)
@@ -109,7 +86,7 @@ struct OnceOnlyTests {
     }
 
     @Test func `each act and each account has keys of its own`() async throws {
-        try await withHooks { front in
+        try await Front.withHooks { front in
             let made = await front.post(Self.path, Self.hook, headers: once)
             let id = try #require(made.json["id"]?.string)
             #expect(await front.post("\(Self.path)\(id)/rotate", "{}", headers: once).status == 200)
@@ -123,7 +100,7 @@ struct OnceOnlyTests {
     }
 
     @Test func `a key is forgotten when its time is over`() async throws {
-        try await withHooks { front in
+        try await Front.withHooks { front in
             _ = await front.post(Self.path, Self.hook, headers: once)
             front.clock.advance(API.Settings().idempotency.retention + .seconds(1))
             let later = await front.post(Self.path, Self.hook, headers: once)
@@ -134,7 +111,7 @@ struct OnceOnlyTests {
 
     @Test(arguments: [(#""open"#, "{}"), ("", "{}"), ("7c9e6679", "{")])
     func `what cannot be read makes nothing`(key: String, body: String) async throws {
-        try await withHooks { front in
+        try await Front.withHooks { front in
             let body = body == "{}" ? Self.hook : body
             let answer = await front.post(Self.path, body, headers: ["Idempotency-Key": key])
             #expect(answer.status == 400)
@@ -143,19 +120,9 @@ struct OnceOnlyTests {
     }
 
     @Test func `a refused one leaves its key free`() async throws {
-        try await withHooks { front in
+        try await Front.withHooks { front in
             #expect(await front.post(Self.path, #"{"description":"goes nowhere"}"#, headers: once).status == 400)
             #expect(await front.post(Self.path, Self.hook, headers: once).status == 201)
-        }
-    }
-}
-
-private final class SecretCount: Sendable {
-    private let value = Mutex(0)
-    func next() -> Int {
-        value.withLock {
-            $0 += 1
-            return $0
         }
     }
 }

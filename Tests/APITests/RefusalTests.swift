@@ -20,14 +20,18 @@ struct RefusalTests {
         (.idempotencyKeyMissing, 400, "idempotency_key_missing"),
         (.idempotencyMismatch, 422, "idempotency_key_reused"),
         (.wrongContentType("text/plain"), 415, "unsupported_media_type"),
+        (.encodedBody(coding: "gzip"), 415, "unsupported_media_type"), (.byteOrderMark, 400, "invalid_json"),
         (.bodyTooLarge(limit: 1), 413, "body_too_large"),
         (.framing(408, code: "request_timeout", message: "Too slow."), 408, "request_timeout"),
-        (.noKey, 401, "invalid_api_key"), (.malformedKey, 401, "invalid_api_key"),
+        (.noKey, 401, "invalid_api_key"), (.noBearer, 401, "invalid_api_key"),
+        (.malformedKey, 401, "invalid_api_key"),
         (.unknownKey, 401, "invalid_api_key"), (.expiredKey, 401, "api_key_expired"),
         (.revokedKey, 401, "api_key_revoked"), (.accountDisabled, 403, "account_disabled"),
         (.wrongScope(has: .read, needs: [.user]), 403, "wrong_scope"), (.badSignature, 403, "invalid_signature"),
         (.noSuchRoute, 404, "not_found"), (.notFound("task"), 404, "not_found"),
         (.methodNotAllowed(allow: "GET"), 405, "method_not_allowed"), (.gone("Gone."), 410, "gone"),
+        (.otherVersion(["ETag": "\"a\""]), 412, "precondition_failed"),
+        (.noSuchPart(["Content-Range": "bytes */9"]), 416, "range_not_satisfiable"),
         (.conflict(code: "too_late", message: "Too late."), 409, "too_late"),
         (.insufficientCredits(required: 2, balance: 1), 402, "insufficient_credits"),
         (.spendCapReached(cap: 2, spent: 1), 402, "spend_cap_reached"),
@@ -113,6 +117,53 @@ struct RefusalTests {
             right.add("Content-Type", "application/json; charset=utf-8")
             right.add("Content-Length", "33554432")
             #expect(admit(right) == nil)
+        }
+    }
+
+    @Test func `tells a key in the wrong form from none, and does not repeat it`() async throws {
+        try await Front.with { front in
+            let none = await front.api.ask(.get, "/v1/wallet/")
+            #expect(none.status == 401 && none.text.contains("No API key was sent."))
+            for value in [front.key, "Basic \(front.key)", "Bearer", "Bearer: \(front.key)", "Token token=x"] {
+                let answer = await front.api.ask(.get, "/v1/wallet/", headers: ["Authorization": value])
+                #expect(answer.status == 401 && answer.text.contains("not of the form Bearer KEY"), "\(answer.text)")
+                #expect(!answer.text.contains(front.key))
+            }
+        }
+    }
+
+    @Test func `a body that is too large is told its limit and what to do`() {
+        for refusal in [
+            Refusal.bodyTooLarge(limit: 33, takesPicture: true),
+            .framing(413, code: "body_too_large", message: "The body is larger than the limit of 33 bytes."),
+        ] {
+            let error = ErrorBody(refusal)
+            #expect(error.message == "The body is larger than the limit of 33 bytes.")
+            #expect(error.suggestion?.contains("image_url") == true)
+        }
+    }
+
+    @Test(arguments: ["multipart/form-data; boundary=x", "image/png", "application/x-www-form-urlencoded"])
+    func `says where a picture goes that was sent as it is`(type: String) async throws {
+        try await Front.with { front in
+            let answer = await front.submit("x", headers: ["Content-Type": type])
+            #expect(answer.status == 415 && answer.text.contains("got \(type)."))
+            #expect(answer.json["error"]?["suggestion"]?.string?.contains("base64 in image") == true)
+            let other = await front.post("/v1/generation-request/status/", "x", headers: ["Content-Type": type])
+            #expect(other.status == 415 && !other.text.contains("base64"))
+        }
+    }
+
+    @Test func `says what is odd about a body that holds JSON`() async throws {
+        try await Front.with { front in
+            let untyped = await front.submit(headers: ["Content-Type": ""])
+            #expect(untyped.status == 415 && untyped.text.contains("got an empty Content-Type."))
+            let packed = await front.submit("\u{1f}", headers: ["Content-Encoding": "gzip"])
+            #expect(packed.status == 415 && packed.text.contains("Content-Encoding: gzip."))
+            #expect(packed.headers["Accept-Encoding"] == "identity")
+            #expect(await front.submit(headers: ["Content-Encoding": "Identity"]).status == 200)
+            let marked = await front.submit("\u{feff}" + Front.body)
+            #expect(marked.code == "invalid_json" && marked.text.contains("begins with a byte order mark"))
         }
     }
 

@@ -7,6 +7,17 @@ import Testing
 @testable import API
 
 struct StatusTests {
+    @Test(arguments: [
+        ("wait=abc", #"got "abc"."#), ("wait=61", #"got "61"."#), ("after=x", #"got "x"."#),
+    ])
+    func `says what was got in a poll`(query: String, message: String) async throws {
+        try await Front.with { front in
+            let id = try await front.task()
+            let answer = await front.get("/v1/generation-request/\(id)/status/?\(query)")
+            #expect(answer.status == 400 && answer.json["error"]?["message"]?.string?.contains(message) == true)
+        }
+    }
+
     @Test func `tells the whole way of a task in the seed's words`() async throws {
         try await Front.with { front in
             let id = try await front.task(

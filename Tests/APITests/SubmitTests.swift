@@ -94,6 +94,46 @@ struct SubmitTests {
         }
     }
 
+    /// What stands in the way, whether the request allows to adjust it, whether that helps, and what is suggested.
+    @Test(arguments: [
+        ("steps", "refuse", true, "on_unsupported"), ("steps", "refuse", false, "GET /v1/providers/"),
+        ("steps", "adjust", false, "GET /v1/providers/"), ("image", "refuse", false, "image_url"),
+        ("image", "adjust", false, "image_url"), (nil, "refuse", false, "auto"),
+    ])
+    func `suggests only what would help`(parameter: String?, wish: String, helps: Bool, suggestion: String) async throws
+    {
+        let obstacle = RouteChoice.Obstacle(parameter: parameter, message: "no", isTemporary: false)
+        try await Front.with(
+            credits: 1000,
+            {
+                $0.route = { request, _ in
+                    [
+                        RouteChoice(
+                            provider: "pixazo", obstacles: helps && request.onUnsupported == .adjust ? [] : [obstacle])
+                    ]
+                }
+            }
+        ) { front in
+            let answer = await front.submit(
+                #"{"image_url":"https://example.com/a.png","on_unsupported":"\#(wish)"}"#)
+            let told = try #require(answer.json["error"]?["suggestion"]?.string)
+            #expect(answer.code == "no_provider_fits" && told.contains(suggestion), "\(told)")
+            #expect(told.contains("on_unsupported") == helps)
+        }
+    }
+
+    @Test func `takes a data URI however its scheme is written, and says what is wrong with one`() async throws {
+        let picture = Base64.encode(Rig.picture)
+        try await Front.with { front in
+            for start in ["Data:image/png;base64,", "DATA:IMAGE/PNG;BASE64,"] {
+                #expect(await front.submit("{\"image\":\"\(start)\(picture)\"}").status == 200)
+            }
+            let answer = await front.submit(#"{"image":"R0lGODlh"}"#)
+            #expect(answer.code == "validation_failed" && answer.json["error"]?["param"] == "image")
+            #expect(answer.json["error"]?["suggestion"]?.string?.contains("image_url") == true)
+        }
+    }
+
     @Test func `lets a task wait for a provider that is only busy`() async throws {
         let obstacle = RouteChoice.Obstacle(parameter: nil, message: "full", isTemporary: true)
         try await Front.with(

@@ -59,6 +59,43 @@ struct PictureTests {
         #expect(fault(bytes) == .animated)
     }
 
+    @Test func `a picture is whole when its pixels are there, whatever is missing or follows after them`() throws {
+        let tail: [UInt8] = Array("<!-- appended -->".utf8)
+        for bytes in [
+            try PNG.encode(Self.gradient), try JPEG.encode(Self.gradient), try WebP.encode(Self.gradient),
+            try WebP.encode(Self.cutout),
+        ] {
+            let header = try Picture.Header.readWhole(bytes)
+            #expect(try Picture.Header.readWhole(bytes + tail) == header)
+        }
+        // Without IEND, without the checksum before it; without EOI, and cut in the middle of its scan.
+        let png = try PNG.encode(Self.gradient)
+        for missing in [4, 12, 16] { #expect(wholeFault(Array(png.dropLast(missing))) == nil) }
+        let jpeg = try JPEG.encode(Self.gradient)
+        for missing in [2, 20] { #expect(wholeFault(Array(jpeg.dropLast(missing))) == nil) }
+    }
+
+    @Test func `a picture that ends before its pixels is cut`() throws {
+        let png = try PNG.encode(Self.gradient)
+        for count in [33, 40, 45, 60, png.count - 17] { #expect(wholeFault(Array(png[..<count])) == .truncated) }
+        let jpeg = try JPEG.encode(Self.gradient)
+        let scan = try #require(jpeg.indices.last { jpeg[$0] == 0xFF && jpeg[$0 + 1] == 0xDA })
+        for count in (scan - 100)...(scan + 8) { #expect(wholeFault(Array(jpeg[..<count])) == .truncated) }
+        let webp = try WebP.encode(Self.gradient)
+        for count in [40, webp.count / 2, webp.count - 4] {
+            #expect(wholeFault(Array(webp[..<count])) == .truncated)
+        }
+    }
+
+    @Test(arguments: [(16_384, 1, nil), (16_385, 1, PictureFault.Code.tooLarge), (100_000, 100_000, .tooLarge)])
+    func `a picture has sides that somebody could take`(width: Int, height: Int, told: PictureFault.Code?) throws {
+        var png = try PNG.encode(Self.gradient)
+        for (at, side) in [(16, width), (20, height)] {
+            for byte in 0..<4 { png[at + byte] = UInt8(truncatingIfNeeded: side >> (24 - 8 * byte)) }
+        }
+        #expect(wholeFault(png) == told)
+    }
+
     @Test func `decodes what it encodes`() throws {
         #expect(try Picture.decode(PNG.encode(Self.gradient)) == Self.gradient)
         #expect(try Picture.decode(PNG.encode(Self.cutout)) == Self.cutout)
@@ -91,6 +128,15 @@ struct PictureTests {
         #expect(throws: PictureFault.self) { try Picture.decode(Array(png[..<(png.count / 2)])) }
         let webp = try WebP.encode(Self.gradient)
         #expect(throws: PictureFault.self) { try Picture.decode(Array(webp[..<(webp.count / 2)])) }
+    }
+
+    private func wholeFault(_ bytes: [UInt8]) -> PictureFault.Code? {
+        do throws(PictureFault) {
+            _ = try Picture.Header.readWhole(bytes)
+            return nil
+        } catch {
+            return error.code
+        }
     }
 
     private func fault(_ bytes: [UInt8]) -> PictureFault.Code? {

@@ -46,6 +46,12 @@ import Testing
         #expect(fault("http://example.com/", open) == nil)
     }
 
+    @Test(arguments: ["http://127.0.0.1/x.png", "http://10.0.0.1/x", "http://[::1]/x", "http://localhost/x"])
+    func `a plain address inside is told both that will not do`(url: String) {
+        #expect(fault(url, EgressPolicy()) == .schemeAndAddress)
+        #expect(fault(url.replacing("http:", with: "https:"), EgressPolicy()) == .address)
+    }
+
     @Test(arguments: [
         "https://user@example.com/", "https://user:pass@example.com/", "https://@example.com/",
         "https://:@example.com/",

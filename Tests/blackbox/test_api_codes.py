@@ -135,6 +135,10 @@ def file_gone(gateway):
     return gateway.get(address, key=None)
 
 
+def asset(gateway, **headers):
+    return gateway.get(finished(gateway)["results"][0]["asset"], key=None, headers=headers)
+
+
 def too_late(gateway):
     return gateway.post(f"/v1/generation-request/{finished(gateway)['task_id']}/cancel/")
 
@@ -310,10 +314,12 @@ MET_BY = {
     (409, "nothing_unknown"): lambda g: act(g, f"tasks/{finished(g)['task_id']}/resolve", {"action": "fail"}),
     (409, "nothing_to_release"): lambda g: act(g, "release"),
     (410, "gone"): file_gone,
+    (412, "precondition_failed"): lambda g: asset(g, **{"If-Match": '"another"'}),
     (413, "body_too_large"): lambda g: g.post(
         "/v1/generation-request/status/", content=b" " * 300_000, headers={"Content-Type": "application/json"}),
     (414, "uri_too_long"): lambda g: raw(g, request_line(target="/" + "x" * 10_000)),
     (415, "unsupported_media_type"): lambda g: g.post(SUBMIT, data={"image_url": "https://example.com/a.png"}),
+    (416, "range_not_satisfiable"): lambda g: asset(g, Range="bytes=999999999-"),
     (417, "unknown_expectation"): lambda g: raw(g, request_line(fields="Expect: a-miracle\r\n")),
     (422, "idempotency_key_reused"): reused_key,
     (429, "rate_limited"): hasty,
@@ -352,6 +358,13 @@ def test_a_code_is_met_and_has_the_one_shape(gateway, status, code):
         assert int(answer.headers["Retry-After"]) >= 1
     if status >= 500 and code != "storage_full":
         assert gateway.get("/v1/wallet/").json() == before, "something was charged"
+
+
+@pytest.mark.parametrize("status, code, limit", [
+    (413, "body_too_large", "262144 bytes"), (414, "uri_too_long", "8192 bytes"), (431, "headers_too_large", "32768 bytes"),
+])
+def test_what_is_too_long_is_told_its_limit(gateway, status, code, limit):
+    assert MET_BY[status, code](gateway).json()["error"]["message"].endswith(f"limit of {limit}.")
 
 
 def test_a_head_that_drips_is_ended_as_well(gateway):

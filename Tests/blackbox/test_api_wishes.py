@@ -1,12 +1,14 @@
 """What a demanding user tries next: odd types in the gateway's own fields, wishes to the sandbox, posts sent twice."""
 
+import base64
 import json
+import struct
 import time
 import uuid
 
 import pytest
 
-from gateway import Gateway, data_uri
+from gateway import Gateway, data_uri, png
 
 SUBMIT = "/v1/3d-models/trellis2/generate/"
 QUOTE = "/v1/3d-models/trellis2/quote/"
@@ -79,6 +81,43 @@ def test_a_wish_the_sandbox_knows_comes_true(gateway):
     assert status["status"] == "FAILED" and status["credits"] == 0 and status["failure_reason"]
 
 
+HUGE = bytearray(png())
+HUGE[16:24] = struct.pack(">II", 100_000, 100_000)
+JPEG = b"\xff\xd8\xff\xc0\0\x11\x08\0\x10\0\x10\3\1\x22\0\2\x11\1\3\x11\1"
+VP8X = b"RIFF\x16\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\x0f\0\0\x0f\0\0"
+
+
+@pytest.mark.parametrize("broken, words", [
+    (png()[:45], "ends after 45 bytes"), (png()[:33], "ends after 33 bytes"), (bytes(HUGE), "100000 × 100000 pixels"),
+    (JPEG, "before its pixels begin"), (VP8X, "before all its pixels"), (b"GIF89a", "this is a GIF"),
+], ids=["cut in its data", "cut after its header", "huge", "JPEG without a scan", "WebP without pixels", "GIF"])
+def test_a_picture_that_nobody_could_decode_is_refused_and_costs_nothing(gateway, broken, words):
+    before = gateway.get("/v1/wallet/").json()
+    for path in (SUBMIT, QUOTE):
+        answer = gateway.post(path, json={"image": base64.b64encode(broken).decode()})
+        error = answer.json()["error"]
+        assert answer.status_code == 400 and error["code"] == "validation_failed" and error["param"] == "image"
+        assert error["message"].startswith("image cannot be used: ") and words in error["message"]
+        assert error["message"].endswith(".") and "image_url" in error["suggestion"]
+    assert gateway.get("/v1/wallet/").json() == before
+
+
+@pytest.mark.parametrize("odd", [png() + b"more", png()[:-12]], ids=["more after its end", "no end"])
+def test_a_picture_that_decoders_forgive_is_taken(gateway, odd):
+    assert gateway.finished(gateway.submit({"image": data_uri(odd)}))["status"] == "FINISHED"
+
+
+def test_what_cannot_be_fetched_is_told_at_once_and_as_it_is_here():
+    with Gateway(config={"network": {"http": False, "allow": []}}) as strict:
+        for url, words in {
+            "ftp://example.com/a.png": "image_url has the scheme ftp; it must be https.",
+            "http://example.com/a.png": "image_url has the scheme http; it must be https.",
+            "http://10.0.0.1/a.png": "has the scheme http and leads to an address that is not allowed",
+        }.items():
+            message = strict.post(QUOTE, json={"image_url": url}).json()["error"]["message"]
+            assert words in message and message.endswith(".") and not message.endswith(".."), message
+
+
 def test_the_first_task_already_says_how_long_it_may_take():
     """Nothing is measured yet: what such a job takes as a rule has to do."""
     with Gateway(config={"providers": {"sandbox": {"duration": 40, "concurrency": 1}}}) as fresh:
@@ -90,6 +129,18 @@ def test_the_first_task_already_says_how_long_it_may_take():
         assert 1 <= status["eta_seconds"] <= 40 and status["queue_position"] is None
         # The next in line: nobody waits before it.
         assert fresh.status(second)["queue_position"] == 0
+
+
+@pytest.mark.parametrize("wish, state", [("hang", "running"), ("busy", "queued")])
+def test_a_task_that_is_late_is_not_nearly_done_for_ever(gateway, wish, state):
+    """Such a job takes a second or so here: what runs for much longer has no time left that anybody knows."""
+    task = gateway.submit(picture(metadata={"sandbox": wish}))
+    deadline = time.monotonic() + 20
+    while (status := gateway.status(task))["state"] != state or status["eta_seconds"] is not None:
+        assert time.monotonic() < deadline, status
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert gateway.status(task)["eta_seconds"] is None
 
 
 def test_a_receipt_tells_nothing_of_what_the_house_holds_for_others(gateway):

@@ -18,7 +18,13 @@ extension API {
         let name = query.text("account")
         var filter = filter(&query)
         // The same by another name, as operators think in states.
-        if let states = query.states("state") { filter.states = filter.states.map(states.intersection) ?? states }
+        if let states = query.states("state") {
+            let both = filter.states.map(states.intersection) ?? states
+            if both.isEmpty {
+                query.fault(FieldFault("state", "No task is both in this state and of this status; give one of them."))
+            }
+            filter.states = both
+        }
         try query.check()
         var owner: AccountID?
         if let text = name {

@@ -97,16 +97,15 @@ extension Operation {
         query: signature,
         success: [
             .other("model/gltf-binary", "The file."), .other("model/gltf-binary", "A part of it.", status: 206),
-            .empty("Unchanged.", status: 304), .empty("Changed.", status: 412),
-            .empty("No such part.", status: 416),
-        ], errors: [403, 410])
+            .empty("Unchanged.", status: 304),
+        ], errors: [403, 410, 412, 416])
 
     static let readInput = Operation(
         "readInput", "Files", "A request's picture, for providers", query: signature,
         success: [
             .other("image/png", "The picture."), .other("image/png", "A part of it.", status: 206),
-            .empty("Unchanged.", status: 304), .empty("Changed.", status: 412), .empty("No such part.", status: 416),
-        ], errors: [403, 410])
+            .empty("Unchanged.", status: 304),
+        ], errors: [403, 410, 412, 416])
 
     static let takeCallback = Operation(
         "takeCallback", "Files", "Where providers call back",

@@ -181,11 +181,15 @@ struct OpenAPI {
         .notFound("task"), .methodNotAllowed(allow: "GET, HEAD, OPTIONS"),
         .framing(408, code: "request_timeout", message: "The request's body arrived too slowly."),
         .conflict(code: "too_late", message: "The task has already ended: it is finished."),
-        .gone("This file is no longer kept."), .bodyTooLarge(limit: 33_554_432),
-        .framing(414, code: "uri_too_long", message: "The request line is too long."),
+        .gone("This file is no longer kept."),
+        .otherVersion(["ETag": "\"9f86d081\"", "Accept-Ranges": "bytes"]),
+        .noSuchPart(["ETag": "\"9f86d081\"", "Accept-Ranges": "bytes", "Content-Range": "bytes */4194304"]),
+        .bodyTooLarge(limit: 33_554_432),
+        .framing(414, code: "uri_too_long", message: "The request line is longer than the limit of 8192 bytes."),
         .wrongContentType("text/plain"), .idempotencyMismatch,
         .rateLimited(.init(isAllowed: false, limit: 600, remaining: 0, retryAfter: 1), what: "requests"),
-        .framing(431, code: "headers_too_large", message: "The header fields are too many or too long."), .broken(""),
+        .framing(431, code: "headers_too_large", message: "The header fields are more than the limit of 100."),
+        .broken(""),
         .unavailable("The gateway is stopping."),
     ]
 

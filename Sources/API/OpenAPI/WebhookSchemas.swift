@@ -45,7 +45,7 @@ extension Schemas {
             """
             {"type":"object","additionalProperties":false,"properties":{
             "overlap_seconds":{"type":["integer","null"],"minimum":0,"maximum":604800,"default":86400},
-            "scheme":{"enum":["hmac","ed25519",null],"default":"hmac"}}}
+            "scheme":{"enum":["hmac","ed25519",null],"description":"The endpoint's own, if none is named."}}}
             """
         ),
         ("WebhookSecret", #"{"type":"object","required":["secret"],"properties":{"secret":{"type":"string"}}}"#),

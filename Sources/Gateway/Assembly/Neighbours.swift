@@ -28,7 +28,7 @@ extension House {
                     _ = try CheckedURL(url, egress: rules.policy.egress)
                     return nil
                 } catch {
-                    return error.description
+                    return "\(error.description)."
                 }
             })
         let choices = { @Sendable (request: GenerationRequest, limits: AccountLimits) in

@@ -52,11 +52,21 @@ struct TimeLeft {
     func of(_ found: RenderedTask, at now: Instant) -> Duration? {
         var longest: Duration?
         for index in found.task.slots.indices where !found.task.slots[index].state.isFinal {
+            switch found.task.slots[index].state {
+            // An earlier try says nothing of when the next one begins.
+            case .queued: continue
+            // Nobody can tell when it will be known what became of it.
+            case .unknown: return nil
+            default: break
+            }
             guard let provider = found.task.slots[index].attempt?.provider,
                 let began = found.task.slots[index].attempt?.beganAt,
                 let usual = usual(RequestKind(found.task.request.parameters), at: provider)
             else { continue }
-            longest = max(longest ?? .zero, max(.seconds(1), usual - (now - began)))
+            let left = usual - (now - began)
+            // A little late is nearly done; half as long again as usual is anybody's guess.
+            if left < .zero - usual / 2 { return nil }
+            longest = max(longest ?? .zero, max(.seconds(1), left))
         }
         return longest
     }

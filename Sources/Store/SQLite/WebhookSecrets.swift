@@ -34,6 +34,22 @@ extension SQLiteStore {
         }
     }
 
+    package func scheme(of endpoint: EndpointID, account: AccountID) async throws(StoreError) -> WebhookSecret.Scheme {
+        try await readers.read { database in
+            let newest: WebhookSecret.Scheme? = try database.one(
+                """
+                SELECT scheme FROM webhook_secrets WHERE account = ? AND endpoint IS ? ORDER BY number DESC LIMIT 1
+                """,
+                {
+                    $0.bind(account)
+                    $0.bind(endpoint)
+                }
+            ) { try $0.word() }
+            guard let newest else { throw StoreError.notFound }
+            return newest
+        }
+    }
+
     package func defaultSecret(
         of account: AccountID, make: @Sendable () -> WebhookSecret
     ) async throws(StoreError) -> WebhookSecret {
