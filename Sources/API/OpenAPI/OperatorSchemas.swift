@@ -1,4 +1,7 @@
 extension Schemas {
+    /// What `Fields.name` takes, as the inside of JSON text.
+    private static let oneLine = #"^[^\\u0000-\\u001F\\u007F-\\u009F\\u202A-\\u202E\\u2066-\\u2069]*$"#
+
     /// What only the operator's own routes take and give.
     static let operators: [(name: String, text: String)] =
         [
@@ -6,7 +9,7 @@ extension Schemas {
                 "NewAccount",
                 """
                 {"type":"object","required":["name"],"additionalProperties":false,"properties":{
-                "name":{"type":"string","minLength":1,"maxLength":64},
+                "name":{"type":"string","minLength":1,"maxLength":64,"pattern":"\(oneLine)"},
                 "credits":{"type":["integer","null"],"minimum":0,"maximum":9007199254740991}}}
                 """
             ),
@@ -43,7 +46,7 @@ extension Schemas {
                 """
                 {"type":"object","additionalProperties":false,"properties":{
                 "scope":{"enum":["user","read","admin",null],"default":"user"},
-                "label":{"type":["string","null"],"maxLength":128},
+                "label":{"type":["string","null"],"maxLength":128,"pattern":"\(oneLine)"},
                 "expires_in":{"type":["integer","null"],"minimum":1,"maximum":316224000},
                 "spend_cap":{"type":["integer","null"],"minimum":1,"maximum":9007199254740991}}}
                 """
