@@ -216,7 +216,9 @@ def test_looks_share_a_connection(house: House):
     """Runware is asked by POST, which is not to be repeated in general; this one may, so its connection is kept."""
     tasks = {}
     for provider in PROVIDERS:
-        house.sims[provider].settings(durations={provider: 200})
+        # How rarely a job is looked at follows how long those before it were measured to take: long enough for three
+        # looks however slow that was.
+        house.sims[provider].settings(durations={provider: 600})
         house.proxies[provider].connections.clear()
         house.proxies[provider].requests.clear()
         tasks[provider] = house.gateway.submit({"provider": provider, "image_url": PICTURE})
