@@ -13,7 +13,7 @@ import time
 import httpx
 
 import glb_validator
-from gateway import binary
+from gateway import binary, free_port
 
 
 class FirstRun:
@@ -54,14 +54,6 @@ class FirstRun:
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(40) == 0
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_the_printed_lines_work_as_they_are_and_are_printed_once():

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import json
 import pathlib
-import socket
 import time
 
 import pytest
 
+from gateway import free_port
 from hostile_proxy import KINDS, LONG, HostileProxy
 from work_house import PROVIDERS, Simulator, attempts, money_is_right, work_gateway
 
@@ -29,9 +29,7 @@ class House:
         self.proxies: dict[str, HostileProxy] = {}
 
     def __enter__(self) -> "House":
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         for name, sim in self.sims.items():
             sim.__enter__()
             sim.settings(requests_per_minute={"3daistudio": None, "empiriolabs": None})

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from standardwebhooks import Webhook
 
-from gateway import Gateway
+from gateway import Gateway, closed_port
 from webhook_receiver import ENDPOINTS, Receiver, attempts, deliveries, endpoint, first_attempt, remove, submit, until
 
 QUICK = {
@@ -214,11 +214,10 @@ def test_fault_11_a_thousand_deliveries_to_dead_receivers_keep_nobody_else_waiti
     config = QUICK | {"webhooks": {"schedule": [0, 30], "timeout": 60}}
     stop = threading.Event()
     event = lambda got: json.loads(got[1])
-    with Gateway(config=config, log_level="info") as gateway, Receiver() as healthy, Receiver() as tarpit:
+    running = Gateway(config=config, log_level="info")
+    with running as gateway, Receiver() as healthy, Receiver() as tarpit, closed_port() as nobody:
         tarpit.writes = lambda handler: stop.wait(100)
-        with Receiver() as gone:
-            nobody = gone.url
-        for url in (tarpit.url, nobody):
+        for url in (tarpit.url, f"http://127.0.0.1:{nobody}/hook"):
             endpoint(gateway, url, events=["task.started", "task.finished"])
         for _ in range(250):
             submit(gateway)

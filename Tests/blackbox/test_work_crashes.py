@@ -15,8 +15,8 @@ import time
 
 import pytest
 
-from gateway import Gateway, data_uri
-from work_house import PROVIDERS, Simulator, attempts, free_port, money_is_right, postings, until, work_gateway
+from gateway import Gateway, data_uri, free_port
+from work_house import PROVIDERS, Simulator, attempts, money_is_right, postings, until, work_gateway
 
 CHAIR = {"image_url": "https://example.com/chair.png"}
 REFUNDED = [("hold", 20), ("refund", 20)]
