@@ -33,6 +33,7 @@ import subprocess
 import tempfile
 import time
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpx
@@ -93,6 +94,15 @@ def png(width: int = 8, height: int = 6, colour: tuple[int, int, int] = (200, 90
 
 def data_uri(picture: bytes | None = None) -> str:
     return "data:image/png;base64," + base64.b64encode(picture or png()).decode()
+
+
+def contents(paths: Iterable[pathlib.Path]) -> Iterator[tuple[pathlib.Path, bytes]]:
+    """The files among these and what they hold, without those that go away while they are read: a gateway that runs
+    moves its drafts and sweeps."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file():
+                yield path, path.read_bytes()
 
 
 def merged(base: dict, over: dict) -> dict:

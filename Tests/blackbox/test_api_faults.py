@@ -17,7 +17,7 @@ import zlib
 import httpx
 import pytest
 
-from gateway import Gateway, data_uri, png
+from gateway import Gateway, contents, data_uri, png
 
 SUBMIT = "/v1/3d-models/trellis2/generate/"
 BODY = {"image_url": "http://127.0.0.1:59998/chair.png"}
@@ -237,7 +237,8 @@ def test_fault_68_guessed_keys_are_refused_and_slowed_and_nobody_else_is():
         malformed = [gateway.get("/v1/wallet/", key="tgu_" + "x" * n).status_code for n in range(1, 60)]
         assert set(malformed) == {401}
         codes = [gateway.get("/v1/wallet/", key=guess()).status_code for _ in range(500)]
-        assert codes.count(401) <= 102 and codes[-1] == 429
+        # The bucket fills up meanwhile, so one is let in now and then, perhaps the last.
+        assert codes.count(429) >= 398 and set(codes) == {401, 429}
         assert gateway.get("/v1/wallet/").status_code == 200
 
 
@@ -297,12 +298,11 @@ def test_fault_69_a_stolen_data_directory_holds_no_key(gateway):
         gateway.get("/v1/account/", key=key)
     backup = gateway.home / "stolen.db"
     gateway.admin("POST", "/admin/v1/backup", {"path": str(backup)})
-    for path in [backup, *gateway.data.rglob("*"), gateway.log_path]:
-        if path.is_file():
-            data = path.read_bytes()
-            for key in keys:
-                assert key.encode() not in data, path
-                assert key[4:34].encode() not in data, path
+    assert backup.is_file() and gateway.log_path.is_file()
+    for path, data in contents([backup, *gateway.data.rglob("*"), gateway.log_path]):
+        for key in keys:
+            assert key.encode() not in data, path
+            assert key[4:34].encode() not in data, path
 
 
 def test_fault_70_a_revoked_key_is_refused_on_the_next_request(gateway):
