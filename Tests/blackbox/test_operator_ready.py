@@ -196,11 +196,11 @@ def test_a_reload_under_paid_load_loses_nothing_and_holds_at_once():
                     with lock:
                         answers.append((began, ended, answer.status_code, said.get("credits"), said.get("task_id")))
 
+        # Each price with the moments when its reload was begun and when it was answered.
+        changes = [(time.monotonic(), time.monotonic(), 20)]
         threads = [threading.Thread(target=load) for _ in range(4)]
         for thread in threads:
             thread.start()
-        # Each price with the moments when its reload was begun and when it was answered.
-        changes = [(time.monotonic(), time.monotonic(), 20)]
         try:
             until(lambda: len(answers) > 10)
             for price in (7, 9, 11):

@@ -203,7 +203,8 @@ def test_models_without_an_end(house: House):
         house.proxies[provider].plan("asset", kinds)
         task = house.gateway.submit({"provider": provider, "image_url": PICTURE})
         house.gateway.finished(task, 60)
-        assert house.proxies[provider].left() < len(kinds), "its model was asked for"
+        # Other tests leave answers to other questions.
+        assert len(house.proxies[provider].planned["asset"]) < len(kinds), "its model was asked for"
         assert house.proxies[provider].sent
         house.proxies[provider].planned.clear()
         for kind, taken in house.proxies[provider].sent.items():
