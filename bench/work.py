@@ -32,8 +32,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 os.environ.setdefault("TRELLIS_BIN_DIR", str(ROOT / ".build/release"))
 sys.path.insert(0, str(ROOT / "Tests/blackbox"))
 
-from gateway import Gateway, data_uri  # noqa: E402
-from work_house import Simulator, free_port, reload, until, work_gateway  # noqa: E402
+from gateway import Gateway, data_uri, free_port  # noqa: E402
+from work_house import Simulator, reload, until, work_gateway  # noqa: E402
 
 TICKS = os.sysconf("SC_CLK_TCK")
 CHAIR = "https://example.com/chair.png"

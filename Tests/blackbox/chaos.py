@@ -34,8 +34,8 @@ from dataclasses import dataclass
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from gateway import png  # noqa: E402
-from work_house import PROVIDERS, Simulator, free_port, work_gateway  # noqa: E402
+from gateway import free_port, png  # noqa: E402
+from work_house import PROVIDERS, Simulator, work_gateway  # noqa: E402
 
 # What providers do wrong meanwhile, each now and then, once.
 MISDEEDS = [

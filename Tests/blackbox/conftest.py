@@ -10,6 +10,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from gateway import Gateway  # noqa: E402
 
 
+def pytest_configure(config):
+    """What a thread raises fails its test, too: it may be the very thing that the test is about."""
+    config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
+
+
 @pytest.fixture
 def gateway():
     """A gateway of its own, sandbox only, stopped at the end."""

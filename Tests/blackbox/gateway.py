@@ -18,10 +18,13 @@ Processes are ended by their own pid, never by name. The directory is kept, and 
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
+import itertools
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -30,6 +33,7 @@ import subprocess
 import tempfile
 import time
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import httpx
@@ -49,6 +53,31 @@ def binary(name: str = "trellis-gateway") -> pathlib.Path:
     raise FileNotFoundError(f"{name} is not built; run `make build`")
 
 
+# Below what the system hands out by itself (ip(7), ip_local_port_range), and a part of it for each worker of a parallel
+# run; in any order, as another run may be at work on this machine.
+_PORTS = 1000
+_FIRST_PORT = 10_000 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 22 * _PORTS
+_ports = itertools.cycle(random.sample(range(_FIRST_PORT, _FIRST_PORT + _PORTS), _PORTS))
+
+
+def free_port() -> int:
+    """A port that nobody listens at, and that nobody else is given either: it stays free also while a test has nothing
+    there, as between a kill and a start."""
+    for port in itertools.islice(_ports, _PORTS):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("", port))
+            return port
+    raise OSError("every port of this worker's is taken")
+
+
+@contextlib.contextmanager
+def closed_port(address: str = "127.0.0.1"):
+    """A port that refuses whoever calls: it is held, so that nobody can come to listen at it meanwhile."""
+    with socket.socket() as held:
+        held.bind((address, 0))
+        yield held.getsockname()[1]
+
+
 def png(width: int = 8, height: int = 6, colour: tuple[int, int, int] = (200, 90, 40), salt: int = 0) -> bytes:
     """A small real PNG; another `salt` makes another picture."""
 
@@ -65,6 +94,15 @@ def png(width: int = 8, height: int = 6, colour: tuple[int, int, int] = (200, 90
 
 def data_uri(picture: bytes | None = None) -> str:
     return "data:image/png;base64," + base64.b64encode(picture or png()).decode()
+
+
+def contents(paths: Iterable[pathlib.Path]) -> Iterator[tuple[pathlib.Path, bytes]]:
+    """The files among these and what they hold, without those that go away while they are read: a gateway that runs
+    moves its drafts and sweeps."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file():
+                yield path, path.read_bytes()
 
 
 def merged(base: dict, over: dict) -> dict:
@@ -100,7 +138,7 @@ class Gateway:
         self.log_level = log_level
         self.log_path = self.home / "gateway.log"
         self.config_path = self.home / "gateway.json5"
-        self.port = 0
+        self.port = free_port()
         self.process: subprocess.Popen | None = None
         self.key: str | None = None
         self.account_id: str | None = None
@@ -161,7 +199,7 @@ class Gateway:
         return {k: v for k, v in os.environ.items() if not k.startswith("TRELLIS_")}
 
     def start(self) -> "Gateway":
-        """Starts it and waits until it answers. After the first time the port stays the same."""
+        """Starts it and waits until it answers, always on the same port."""
         self.spawn()
         self.wait_ready()
         return self

@@ -88,6 +88,8 @@ class Soak:
         self.wrong: list[str] = []
         self.stop = threading.Event()
         self.down = threading.Event()
+        # Of the process: nobody looks at it while it is being replaced.
+        self.replacing = threading.Lock()
         self.samples: list[tuple[float, int, int, int]] = []
         self.findings: dict[str, str] = {}
 
@@ -199,17 +201,19 @@ class Soak:
             if elapsed < self.seconds / 4 and elapsed > next_kill:
                 next_kill = elapsed + chance.uniform(0.5, 1.5) * self.kill_every
                 self.down.set()
-                self.gateway.kill()
-                self.gateway.start()
+                with self.replacing:
+                    self.gateway.kill()
+                    self.gateway.start()
                 self.down.clear()
                 self.done["kills"] += 1
 
     def sample(self) -> None:
         gateway = self.gateway
         wal = gateway.data / "gateway.db-wal"
-        descriptors = len(list(pathlib.Path(f"/proc/{gateway.pid}/fd").iterdir()))
-        size = wal.stat().st_size if wal.exists() else 0
-        self.samples.append((time.monotonic() - self.began, gateway.memory_bytes(), descriptors, size))
+        with self.replacing:
+            descriptors = len(list(pathlib.Path(f"/proc/{gateway.pid}/fd").iterdir()))
+            size = wal.stat().st_size if wal.exists() else 0
+            self.samples.append((time.monotonic() - self.began, gateway.memory_bytes(), descriptors, size))
         if self.verbose:
             at, memory, descriptors, size = self.samples[-1]
             print(

@@ -17,7 +17,8 @@ import zlib
 import httpx
 import pytest
 
-from gateway import Gateway, data_uri, png
+from gateway import Gateway, contents, data_uri, png
+from webhook_receiver import until
 
 SUBMIT = "/v1/3d-models/trellis2/generate/"
 BODY = {"image_url": "http://127.0.0.1:59998/chair.png"}
@@ -237,7 +238,8 @@ def test_fault_68_guessed_keys_are_refused_and_slowed_and_nobody_else_is():
         malformed = [gateway.get("/v1/wallet/", key="tgu_" + "x" * n).status_code for n in range(1, 60)]
         assert set(malformed) == {401}
         codes = [gateway.get("/v1/wallet/", key=guess()).status_code for _ in range(500)]
-        assert codes.count(401) <= 102 and codes[-1] == 429
+        # The bucket fills up meanwhile, so one is let in now and then, perhaps the last.
+        assert codes.count(429) >= 398 and set(codes) == {401, 429}
         assert gateway.get("/v1/wallet/").status_code == 200
 
 
@@ -297,35 +299,38 @@ def test_fault_69_a_stolen_data_directory_holds_no_key(gateway):
         gateway.get("/v1/account/", key=key)
     backup = gateway.home / "stolen.db"
     gateway.admin("POST", "/admin/v1/backup", {"path": str(backup)})
-    for path in [backup, *gateway.data.rglob("*"), gateway.log_path]:
-        if path.is_file():
-            data = path.read_bytes()
-            for key in keys:
-                assert key.encode() not in data, path
-                assert key[4:34].encode() not in data, path
+    assert backup.is_file() and gateway.log_path.is_file()
+    for path, data in contents([backup, *gateway.data.rglob("*"), gateway.log_path]):
+        for key in keys:
+            assert key.encode() not in data, path
+            assert key[4:34].encode() not in data, path
 
 
 def test_fault_70_a_revoked_key_is_refused_on_the_next_request(gateway):
     made = gateway.admin("POST", "/admin/v1/accounts/tests/keys", {"scope": "read"})
-    last_good, stop = [0.0], threading.Event()
+    answers, stop = [], threading.Event()
 
     def reader(_):
         with httpx.Client(trust_env=False) as client:
             while not stop.is_set():
+                began = time.monotonic()
                 answer = client.get(gateway.url + "/v1/wallet/", headers={"Authorization": f"Bearer {made['key']}"})
-                if answer.status_code == 200:
-                    last_good[0] = max(last_good[0], time.monotonic())
+                answers.append((began, answer.status_code))
 
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         readers = [pool.submit(reader, n) for n in range(4)]
-        time.sleep(0.3)
-        gateway.admin("POST", f"/admin/v1/keys/{made['id']}/revoke")
-        revoked = time.monotonic()
-        time.sleep(0.5)
-        stop.set()
+        try:
+            until(lambda: len(answers) > 20)
+            gateway.admin("POST", f"/admin/v1/keys/{made['id']}/revoke")
+            revoked = time.monotonic()
+            until(lambda: sum(began > revoked for began, _ in list(answers)) > 20)
+        finally:
+            stop.set()
         for done in readers:
             done.result()
-    assert last_good[0] - revoked < 1
+    # Whoever asked before may be answered after; whoever asked after is refused.
+    assert 200 in {status for began, status in answers if began < revoked}
+    assert {status for began, status in answers if began > revoked} == {401}
     answer = gateway.get("/v1/wallet/", key=made["key"])
     assert answer.status_code == 401 and answer.json()["error"]["code"] == "api_key_revoked"
     short = gateway.admin("POST", "/admin/v1/accounts/tests/keys", {"scope": "read", "expires_in": 1})

@@ -9,6 +9,9 @@ from file_host import FileHost, build_shim, small_glb
 from gateway import data_uri, png
 from work_house import PROVIDERS, Simulator, attempts, money_is_right, work_gateway
 
+# All of the malformed answers are tried before the first is judged, and whoever comes first waits for that.
+pytestmark = pytest.mark.timeout(600)
+
 # What the gateway may hold more than at rest while somebody sends without end.
 # One answer of 16 MiB is let in before it is too much, and is held twice while it is read.
 FLAT_BYTES = 96 << 20

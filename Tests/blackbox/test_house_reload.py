@@ -8,7 +8,7 @@ import time
 
 import httpx
 
-from gateway import Gateway
+from gateway import Gateway, free_port
 
 
 def until(question, seconds: float = 10):
@@ -121,12 +121,7 @@ def test_metrics_are_read_by_an_independent_parser(gateway):
 
 
 def test_admin_and_metrics_can_have_listeners_of_their_own():
-    import socket
-
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0))
-        two.bind(("127.0.0.1", 0))
-        ports = one.getsockname()[1], two.getsockname()[1]
+    ports = free_port(), free_port()
     config = {"admin": {"listen": [f"127.0.0.1:{ports[0]}"]}, "metrics": {"listen": [f"127.0.0.1:{ports[1]}"]}}
     with Gateway(config=config) as g:
         admin = g.admin("POST", "/admin/v1/accounts/tests/keys", {"scope": "admin", "label": "pager"})["key"]

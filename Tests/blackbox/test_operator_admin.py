@@ -3,6 +3,7 @@
 `ROWS` has a row for each admin route. A route without one fails the first test, so none can be added unproved.
 """
 
+import contextlib
 import datetime
 import json
 import socket
@@ -31,7 +32,8 @@ class Deaf:
                 connection, _ = self.socket.accept()
             except OSError:
                 return
-            with connection:
+            # Whoever hangs up first, or sends no more, is done with as well.
+            with connection, contextlib.suppress(OSError):
                 connection.settimeout(5)
                 received = b""
                 while b"\r\n\r\n" not in received:

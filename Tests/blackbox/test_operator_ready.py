@@ -192,25 +192,28 @@ def test_a_reload_under_paid_load_loses_nothing_and_holds_at_once():
                 while not stop.is_set():
                     began = time.monotonic()
                     answer = client.post(f"{g.url}/v1/3d-models/trellis2/generate/", json={"image": data_uri()})
+                    ended, said = time.monotonic(), answer.json()
                     with lock:
-                        answers.append((began, answer.status_code, answer.json().get("credits"), answer.json().get("task_id")))
+                        answers.append((began, ended, answer.status_code, said.get("credits"), said.get("task_id")))
 
+        # Each price with the moments when its reload was begun and when it was answered.
+        changes = [(time.monotonic(), time.monotonic(), 20)]
         threads = [threading.Thread(target=load) for _ in range(4)]
         for thread in threads:
             thread.start()
-        changes = []
         try:
             until(lambda: len(answers) > 10)
             for price in (7, 9, 11):
                 g.config = {"limits": limits, "prices": {"1024": {"geometry": price}}}
                 g.write_config()
+                began = time.monotonic()
                 said = g.admin("POST", "/admin/v1/reload")["changed"]
                 assert any(line.endswith(f"→ {price}") for line in said)
-                changes.append((time.monotonic(), price))
+                changes.append((began, time.monotonic(), price))
                 # A mistake in between changes nothing.
                 g.config_path.write_text('{ prices: { "1024": { geometry: "much" } } }')
                 g.signal(signal.SIGHUP)
-                refused = len(changes)
+                refused = len(changes) - 1
                 until(lambda: len(g.events("reload refused, the old configuration stays")) >= refused)
                 count = len(answers)
                 until(lambda: len(answers) > count + 10)
@@ -218,13 +221,13 @@ def test_a_reload_under_paid_load_loses_nothing_and_holds_at_once():
             stop.set()
             for thread in threads:
                 thread.join()
-        assert {status for _, status, _, _ in answers} == {200}
-        assert len({task for _, _, _, task in answers}) == len(answers)
-        assert {credits for _, _, credits, _ in answers} == {20, 7, 9, 11}
-        for (since, price), (before, _) in zip(changes, [*changes[1:], (None, None)]):
+        assert {status for _, _, status, _, _ in answers} == {200}
+        assert len({task for *_, task in answers}) == len(answers)
+        assert {credits for *_, credits, _ in answers} == {20, 7, 9, 11}
+        for (_, since, price), (before, _, _) in zip(changes, [*changes[1:], (float("inf"), 0, 0)]):
             # From the reload's answer on every new request has the new price, until the next reload was begun.
-            seen = [c for began, _, c, _ in answers if began > since and (before is None or began < before - 1)]
-            assert before is not None or (seen and set(seen) == {price})
+            seen = [credits for began, ended, _, credits, _ in answers if began > since and ended < before]
+            assert seen and set(seen) == {price}, (price, set(seen))
         g.write_config()
         assert g.cli("credits", "verify").returncode == 0
 

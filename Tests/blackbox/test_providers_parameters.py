@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import struct
 import uuid
 
 import pytest
 
-from gateway import data_uri, png
+from gateway import data_uri, free_port, png
 from work_house import PROVIDERS, Simulator, attempts, money_is_right, work_gateway
 
 PICTURE = "https://example.com/chair.png"
@@ -219,9 +218,7 @@ def same(found, wanted, path: str = "") -> None:
 
 @pytest.fixture(scope="module")
 def house():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with Simulator(scale=SCALE) as sim:
         # The 3 calls a minute of 3D AI Studio have tests of their own.
         sim.settings(requests_per_minute={"3daistudio": None, "empiriolabs": None})

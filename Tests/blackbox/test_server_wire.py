@@ -167,12 +167,16 @@ def test_sigterm_finishes_what_runs_and_closes_what_rests():
         resting, waiting, uploading = Client(g.port), Client(g.port), Client(g.port)
         assert resting.ask(head("GET", path, g.key)).status == 200
         # In the middle of a body, which the client goes on sending after the signal.
-        uploading.send(request("POST", GENERATE, g.key, SUBMIT)[:-10])
+        uploading.send(head("POST", GENERATE, g.key, JSON, f"Content-Length: {len(SUBMIT)}", "Expect: 100-continue"))
+        assert uploading.answer().status == 100
+        uploading.send(SUBMIT[:-10])
         # For a change that does not come, whatever the provider tells meanwhile.
         waiting.send(head("GET", path + "?wait=20&after=1000000", g.key))
-        # Both have been taken in before the signal, as those behind them are answered.
-        assert Client(g.port).ask(head("GET", path, g.key)).status == 200
-        time.sleep(0.3)
+        # Both have been taken in before the signal: the one was asked for its body, the other is counted.
+        end = time.monotonic() + 20
+        while g.metrics()["trellis_waiting"] != 1:
+            assert time.monotonic() < end, "nobody waits"
+            time.sleep(0.01)
         g.signal(signal.SIGTERM)
         assert resting.rest() == b""
         answer = waiting.answer()

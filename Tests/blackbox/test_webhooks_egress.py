@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from authority import Authority
-from gateway import Gateway
+from gateway import Gateway, closed_port, free_port
 from webhook_receiver import ENDPOINTS, Receiver, attempts, deliveries, endpoint, first_attempt, remove, submit, until
 
 # Of this machine's own network one address is allowed; receivers at the others see who comes in vain.
@@ -55,7 +55,7 @@ def gateway(names):
 
 @pytest.fixture
 def allowed():
-    with Receiver(ALLOWED) as receiver:
+    with Receiver(ALLOWED, free_port()) as receiver:
         yield receiver
 
 
@@ -64,6 +64,12 @@ def denied(allowed):
     """At the same port as `allowed`, on an address that is not."""
     with Receiver(DENIED, allowed.port) as receiver:
         yield receiver
+
+
+@pytest.fixture
+def closed():
+    with closed_port(DENIED) as port:
+        yield port
 
 
 def blocked(gateway: Gateway, made: dict) -> dict:
@@ -143,7 +149,8 @@ RANGES = {
 
 
 def test_fault_21_every_inner_range_is_blocked_behind_a_name(gateway, names):
-    with Receiver("127.0.0.3") as denied, Receiver("127.0.0.1", denied.port) as loopback:
+    port = free_port()
+    with Receiver("127.0.0.3", port) as denied, Receiver("127.0.0.1", port) as loopback:
         made = {}
         for number, (kind, address) in enumerate(RANGES.items()):
             names.lead(f"range{number}.test", address)
@@ -245,10 +252,8 @@ def test_fault_25_a_webhook_at_our_own_door_is_refused_even_in_an_allowed_range(
         assert gateway.finished(task)["status"] == "FINISHED"
 
 
-def test_fault_26_attempts_tell_nothing_of_what_listens_inside(gateway, names, denied):
+def test_fault_26_attempts_tell_nothing_of_what_listens_inside(gateway, names, denied, closed):
     """An open port, a closed one, and one behind which packets vanish: one word, and the same time."""
-    with Receiver(DENIED) as other:
-        closed = other.port
     places = {"open": (DENIED, denied.port), "closed": (DENIED, closed), "filtered": ("10.255.255.1", 81)}
     made = {}
     for kind, (address, port) in places.items():

@@ -13,7 +13,7 @@ import time
 import httpx
 import pytest
 
-from gateway import ROOT, Gateway
+from gateway import ROOT, Gateway, free_port
 from webhook_receiver import deliveries, endpoint, submit, until
 
 PROGRAM = ROOT / "docs/clients/receive.py"
@@ -29,9 +29,7 @@ def gateway():
 @pytest.fixture
 def receiver(gateway, tmp_path):
     """The program, and the endpoint that it is of."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     made = endpoint(gateway, f"http://127.0.0.1:{port}/", events=["task.finished"])
     said = tmp_path / "said"
     with open(said, "w") as output:

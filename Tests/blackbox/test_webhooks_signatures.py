@@ -174,7 +174,7 @@ def test_fault_3_a_leaked_secret_is_replaced_during_500_deliveries_and_none_is_m
                 accept(new, headers, body)
         assert len(got) == 500 and 0 < double < 500, "some went before, some after"
         last = client.post(gateway.url + rotate, json={"overlap_seconds": 0}).json()
-    # At once means both: whoever asks for that may not know which of them is out.
+    # Without an overlap every secret before it ends, also the first, whose hour is not over.
     headers, body = receiver.told(submit(gateway))
     accept(last, headers, body)
     reject(new, headers, body)

@@ -14,8 +14,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from callbacks import fal_news, fal_signature, pixazo_news, send
-from gateway import data_uri, png
-from work_house import Simulator, attempts, free_port, money_is_right, postings, until, work_gateway
+from gateway import closed_port, data_uri, free_port, png
+from work_house import Simulator, attempts, money_is_right, postings, until, work_gateway
 
 CALLERS = ["fal", "pixazo", "runware"]
 SETTLED = [("hold", 20), ("settle", 20)]
@@ -63,7 +63,9 @@ def test_a_provider_is_given_an_address_for_each_attempt_and_its_call_ends_the_w
     addresses = [job["webhook"] for job in sim.jobs(provider)]
     assert len(set(addresses)) == len(addresses)
     assert all(address.startswith(f"{gateway.url}/v1/callbacks/{provider}/") for address in addresses)
-    assert sim.count(provider, "webhooks_taken") >= 3 and sim.count(provider, "webhooks_refused") == 0
+    # A call is counted when its answer has arrived, which may be after the task has ended.
+    until(lambda: sim.count(provider, "webhooks_taken") >= 3, what="every call was taken")
+    assert sim.count(provider, "webhooks_refused") == 0
     money_is_right(gateway)
 
 
@@ -103,7 +105,7 @@ def test_fals_signature_is_checked_and_a_call_of_yesterday_is_refused(house, stu
     gateway, sim = house
     task, job = stuck("fal")
     body, id = fal_news(job["id"]), job["id"]
-    looks = job["looks"]
+    looks, keys = job["looks"], sim.count("fal", "keys")
     forged = [
         {},
         fal_signature(id, body, key=Ed25519PrivateKey.generate()),
@@ -119,7 +121,8 @@ def test_fals_signature_is_checked_and_a_call_of_yesterday_is_refused(house, stu
     # Another job's call, whole and well signed, at this one's address.
     assert send(job["webhook"], fal_news("another-job"), fal_signature("another-job", fal_news("another-job"))) == 404
     assert sim.jobs("fal")[-1]["looks"] == looks, "none of them was worth a look"
-    assert sim.count("fal", "keys") <= 2, "a flood of forged calls is no flood of ours"
+    # Calls that came together before this, when no key was known yet, may each have asked for them.
+    assert sim.count("fal", "keys") <= keys + 1, "a flood of forged calls is no flood of ours"
     assert send(job["webhook"], body, fal_signature(id, body)) == 204
     until(lambda: sim.jobs("fal")[-1]["looks"] > looks)
     sim.control("POST", f"/jobs/fal/{id}", {"finish": True})
@@ -135,13 +138,14 @@ def test_fals_signature_is_checked_and_a_call_of_yesterday_is_refused(house, stu
 def test_polling_goes_on_below_more_slowly_where_calls_were_promised():
     looks = {}
     for calls in (True, False):
-        # Nobody answers at this address: every call is lost.
-        config = {"public_url": f"http://127.0.0.1:{free_port()}"} if calls else {}
-        with Simulator() as sim, work_gateway({"fal": sim}, config) as gateway:
-            sim.settings(durations={"fal": 300})
-            task = gateway.submit(only("fal"))
-            assert gateway.finished(task)["status"] == "FINISHED"
-            looks[calls] = sim.count("fal", "look")
+        with closed_port() as nobody, Simulator() as sim:
+            # Nobody answers at this address: every call is lost.
+            config = {"public_url": f"http://127.0.0.1:{nobody}"} if calls else {}
+            with work_gateway({"fal": sim}, config) as gateway:
+                sim.settings(durations={"fal": 300})
+                task = gateway.submit(only("fal"))
+                assert gateway.finished(task)["status"] == "FINISHED"
+                looks[calls] = sim.count("fal", "look")
     assert 1 <= looks[True] < looks[False] / 2, looks
 
 

@@ -14,6 +14,9 @@ import pytest
 
 from work_house import PROVIDERS, Simulator, attempts, money_is_right, work_gateway
 
+# All cases are tried before the first is judged, and whoever comes first waits for that.
+pytestmark = pytest.mark.timeout(600)
+
 # What must come of a case.
 HERE, ELSEWHERE, FOUND, NEVER_ARRIVED, REFUNDED, EXPIRED = "here", "elsewhere", "found", "never_arrived", "refunded", "expired"
 
@@ -46,7 +49,7 @@ def asset(name: str, end: str, times: int | None = None, **fault) -> Case:
 
 CASES = [
     Case("nothing wrong", {}, HERE),
-    submit("slow", HERE, times=1, delay=0.5),
+    submit("slow", HERE, times=1, delay=0.2),
     submit("401", ELSEWHERE, status=401),
     submit("402", ELSEWHERE, status=402),
     submit("403", ELSEWHERE, status=403),

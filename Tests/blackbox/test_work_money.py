@@ -11,8 +11,8 @@ import threading
 import pytest
 
 from callbacks import pixazo_news, send
-from gateway import Gateway, data_uri
-from work_house import PROVIDERS, Simulator, attempts, free_port, money_is_right, postings, reload, until, work_gateway
+from gateway import Gateway, data_uri, free_port
+from work_house import PROVIDERS, Simulator, attempts, money_is_right, postings, reload, until, work_gateway
 
 CHAIR = {"image_url": "https://example.com/chair.png"}
 # What providers say when a job fails or is refused, beside what all of them may answer.

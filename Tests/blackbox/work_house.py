@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -109,13 +108,6 @@ def provider_config(sims: dict[str, Simulator], **over) -> dict:
     }
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens at just now, for a gateway that must know its own address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def work_gateway(sims: dict[str, Simulator], config: dict | None = None, port: int = 0, **options) -> Gateway:
     """Asks the providers in the order given. With a `port` it can have a `public_url`."""
     own = {
@@ -125,7 +117,7 @@ def work_gateway(sims: dict[str, Simulator], config: dict | None = None, port: i
         "limits": {"concurrent_tasks": 100_000, "requests_per_minute": 1_000_000},
     }
     gateway = Gateway(merged(own, config or {}), **options)
-    gateway.port = port
+    gateway.port = port or gateway.port
     return gateway
 
 
