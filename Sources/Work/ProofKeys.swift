@@ -20,14 +20,20 @@ package struct Signatures: Sendable {
 
 /// A provider's public keys, fetched when they are first needed and kept as long as it allows.
 final class ProofKeys: Sendable {
-    private struct Kept {
+    private struct State {
         var keys: [[UInt8]] = []
+        /// When the provider last gave them, and when it was last asked.
         var fetchedAt: Instant?
+        var askedAt: Instant?
+        /// Under way. All who need them meanwhile wait for this one.
+        var fetch: Task<[[UInt8]], Never>?
     }
 
-    private let kept = Mutex(Kept())
+    private let state = Mutex(State())
     /// A flood of forged calls must not become a flood of ours.
     private static let atMostEvery = Duration.seconds(60)
+    /// The same while the provider does not give its keys, and nobody can tell forged calls from good ones.
+    private static let againAfter = Duration.seconds(5)
     /// A set of keys is some hundreds of bytes.
     private static let keyBytes = 64 << 10
 
@@ -40,15 +46,43 @@ final class ProofKeys: Sendable {
                 headers, body, keys: keys, secondsSince1970: now.secondsSince1970, sha256: signatures.sha256,
                 verify: signatures.verify)
         }
-        let known = kept.withLock { $0 }
-        let age = known.fetchedAt.map { now - $0 }
-        if let age, age < proof.keysKept, check(known.keys) { return true }
+        let (keys, fetchedAt) = state.withLock { ($0.keys, $0.fetchedAt) }
+        let age = fetchedAt.map { now - $0 }
+        if let age, age < proof.keysKept, check(keys) { return true }
         // No key fits: they may have changed, which is asked once.
         if let age, age < min(Self.atMostEvery, proof.keysKept) { return false }
+        return check(await fetched(proof, settings, upstream, now))
+    }
+
+    /// The keys as they are now; none when the provider does not give them.
+    private func fetched(
+        _ proof: CallbackProof, _ settings: ProviderSettings, _ upstream: any Upstream, _ now: Instant
+    ) async -> [[UInt8]] {
+        let fetch = state.withLock { state -> Task<[[UInt8]], Never>? in
+            if let fetch = state.fetch { return fetch }
+            if let askedAt = state.askedAt, now - askedAt < Self.againAfter { return nil }
+            state.askedAt = now
+            let fetch = Task { await self.fetch(proof, settings, upstream, now) }
+            state.fetch = fetch
+            return fetch
+        }
+        return await fetch?.value ?? []
+    }
+
+    private func fetch(
+        _ proof: CallbackProof, _ settings: ProviderSettings, _ upstream: any Upstream, _ now: Instant
+    ) async -> [[UInt8]] {
         let terms = CallTerms(timeout: .seconds(10), replyBytes: Self.keyBytes, isRepeatable: true)
-        guard case .answered(let reply) = await upstream.send(proof.keys(settings), terms) else { return false }
-        let keys = proof.readKeys(reply)
-        kept.withLock { $0 = Kept(keys: keys, fetchedAt: now) }
-        return check(keys)
+        let outcome = await upstream.send(proof.keys(settings), terms)
+        return state.withLock { state in
+            state.fetch = nil
+            // An answer without keys, such as an error, says nothing of those that were known.
+            guard case .answered(let reply) = outcome, case let keys = proof.readKeys(reply), !keys.isEmpty else {
+                return []
+            }
+            state.keys = keys
+            state.fetchedAt = now
+            return keys
+        }
     }
 }
