@@ -159,13 +159,13 @@ package struct Sandbox: Sendable {
         }
     }
 
-    /// The bytes of a data URI or of bare base64.
     /// Whether a card can be made of it: said when it is asked for, not when the card is fetched.
     private static func isReadable(_ picture: [UInt8]) -> Bool {
         guard let header = try? Picture.Header.readWhole(picture) else { return false }
         return header.width * header.height <= Picture.Limits().pixels
     }
 
+    /// The bytes of a data URI or of bare base64.
     private static func picture(_ text: String) -> [UInt8]? {
         guard text.hasPrefix("data:") else { return Base64.decode(text, space: .ignored) }
         guard let comma = text.firstIndex(of: ",") else { return nil }
