@@ -82,8 +82,9 @@ struct OpenAPITests {
         for body in bodies {
             let schema = try #require(document["components"]?["schemas"]?[body])
             #expect(page.contains("<table id=\"\(body)\">"), "\(body)")
-            for field in schema["properties"]?.object?.names ?? [] {
-                #expect(page.contains("<td><code>\(field)</code></td>"), "\(body).\(field)")
+            for field in schema["properties"]?.object?.members ?? [] {
+                #expect(page.contains("<td><code>\(field.name)</code></td>"), "\(body).\(field.name)")
+                #expect(field.value["description"]?.string?.isEmpty == false, "\(body).\(field.name)")
             }
         }
         #expect(page.contains("<td>whole number from 1 to 4</td>"))

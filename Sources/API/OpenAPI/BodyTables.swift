@@ -60,8 +60,8 @@ struct BodyTables {
 
     private func range(_ least: JSONValue?, _ most: JSONValue?, of unit: String = "") -> String {
         switch (least?.plain, most?.plain) {
-        case (let least?, let most?): " from \(least) to \(most)\(unit)"
-        case (nil, let most?): " up to \(most)\(unit)"
+        case (let least?, let most?): unit.isEmpty ? " from \(least) to \(most)" : " of \(least) to \(most)\(unit)"
+        case (nil, let most?): " of up to \(most)\(unit)"
         // That a text is not empty goes without saying.
         case ("1", nil) where !unit.isEmpty: ""
         case (let least?, nil): " from \(least)\(unit)"

@@ -125,7 +125,10 @@ struct GenerationSchema {
                 "metadata",
                 #"{"type":["object","null"],"maxProperties":16,"propertyNames":{"minLength":1,"maxLength":64},"additionalProperties":{"type":"string","maxLength":512},"description":"Echoed in status, lists and webhooks."}"#
             ),
-            ("priority", #"{"enum":["normal","low",null],"default":"normal"}"#),
+            (
+                "priority",
+                #"{"enum":["normal","low",null],"default":"normal","description":"Low waits until nothing normal does."}"#
+            ),
             (
                 "cancel_after",
                 #"{"type":["integer","null"],"minimum":1,"maximum":\#(deadline),"description":"Seconds until the gateway gives up."}"#

@@ -9,8 +9,10 @@ extension Schemas {
                 "NewAccount",
                 """
                 {"type":"object","required":["name"],"additionalProperties":false,"properties":{
-                "name":{"type":"string","minLength":1,"maxLength":64,"pattern":"\(oneLine)"},
-                "credits":{"type":["integer","null"],"minimum":0,"maximum":9007199254740991}}}
+                "name":{"type":"string","minLength":1,"maxLength":64,"pattern":"\(oneLine)",
+                "description":"What it is called here; there is one of each name."},
+                "credits":{"type":["integer","null"],"minimum":0,"maximum":9007199254740991,
+                "description":"Granted at once."}}}
                 """
             ),
             (
@@ -35,20 +37,28 @@ extension Schemas {
                 "AccountChange",
                 """
                 {"type":"object","additionalProperties":false,"properties":{
-                "requests_per_minute":{"type":["integer","null"],"minimum":1,"maximum":1000000},
-                "concurrent_tasks":{"type":["integer","null"],"minimum":0,"maximum":1000000},
-                "low_balance":{"type":["integer","null"],"minimum":0,"maximum":9007199254740991},
-                "providers":{"type":["array","null"],"items":{"type":"string"}},"disabled":{"type":["boolean","null"]}}}
+                "requests_per_minute":{"type":["integer","null"],"minimum":1,"maximum":1000000,
+                "description":"Submits, quotes and cancels; null: the configuration's figure again."},
+                "concurrent_tasks":{"type":["integer","null"],"minimum":0,"maximum":1000000,
+                "description":"Tasks under way at once; null: the configuration's figure again."},
+                "low_balance":{"type":["integer","null"],"minimum":0,"maximum":9007199254740991,
+                "description":"Below it `wallet.low` is told; null: the configuration's figure again."},
+                "providers":{"type":["array","null"],"items":{"type":"string"},
+                "description":"The only ones that may be used; null: all."},
+                "disabled":{"type":["boolean","null"],"description":"Whether all of its keys are refused."}}}
                 """
             ),
             (
                 "NewKey",
                 """
                 {"type":"object","additionalProperties":false,"properties":{
-                "scope":{"enum":["user","read","admin",null],"default":"user"},
-                "label":{"type":["string","null"],"maxLength":128,"pattern":"\(oneLine)"},
-                "expires_in":{"type":["integer","null"],"minimum":1,"maximum":316224000},
-                "spend_cap":{"type":["integer","null"],"minimum":1,"maximum":9007199254740991}}}
+                "scope":{"enum":["user","read","admin",null],"default":"user",
+                "description":"To spend and look, only to look, or to operate the gateway."},
+                "label":{"type":["string","null"],"maxLength":128,"pattern":"\(oneLine)","description":"For people."},
+                "expires_in":{"type":["integer","null"],"minimum":1,"maximum":316224000,
+                "description":"Seconds it is good for; for ever unless given."},
+                "spend_cap":{"type":["integer","null"],"minimum":1,"maximum":9007199254740991,
+                "description":"Credits it may spend in all; its successors by rotation share it."}}}
                 """
             ),
             (
@@ -63,15 +73,17 @@ extension Schemas {
                 "Rotation",
                 """
                 {"type":"object","additionalProperties":false,"properties":{
-                "overlap_seconds":{"type":["integer","null"],"minimum":0,"maximum":604800,"default":86400}}}
+                "overlap_seconds":{"type":["integer","null"],"minimum":0,"maximum":604800,"default":86400,
+                "description":"How long the old key works beside its successor."}}}
                 """
             ),
             (
                 "Grant",
                 """
                 {"type":"object","required":["amount","reference"],"additionalProperties":false,"properties":{
-                "amount":{"type":"integer","minimum":1,"maximum":9007199254740991},
-                "reference":{"type":"string","minLength":1,"maxLength":255}}}
+                "amount":{"type":"integer","minimum":1,"maximum":9007199254740991,"description":"Credits."},
+                "reference":{"type":"string","minLength":1,"maxLength":255,
+                "description":"What it is for; the same again grants nothing and answers the first grant."}}}
                 """
             ),
             (
@@ -79,7 +91,9 @@ extension Schemas {
                 """
                 {"type":"object","required":["amount","reason"],"additionalProperties":false,"properties":{
                 "amount":{"anyOf":[{"type":"integer","minimum":1,"maximum":9007199254740991},
-                {"type":"integer","minimum":-9007199254740991,"maximum":-1}]},"reason":{"type":"string","minLength":1,"maxLength":255}}}
+                {"type":"integer","minimum":-9007199254740991,"maximum":-1}],
+                "description":"Credits to add, or to take away when below zero."},
+                "reason":{"type":"string","minLength":1,"maxLength":255,"description":"Why, for the ledger and the audit."}}}
                 """
             ),
             (
@@ -95,7 +109,8 @@ extension Schemas {
                 "Resolution",
                 """
                 {"type":"object","required":["action"],"additionalProperties":false,"properties":{
-                "action":{"type":"string","enum":["resubmit","fail"]}}}
+                "action":{"type":"string","enum":["resubmit","fail"],
+                "description":"The provider has no such job: send it again. Or give up: the credits come back."}}}
                 """
             ),
             (
@@ -103,9 +118,11 @@ extension Schemas {
                 """
                 {"type":"object","additionalProperties":false,"anyOf":[{"required":["endpoint"],"not":{"required":["event"]}},
                 {"required":["event"],"not":{"anyOf":[{"required":["since"]},{"required":["until"]}]}}],
-                "properties":{"endpoint":{"type":"string","format":"uuid"},"event":{"type":"string","format":"uuid",
-                "description":"One event by its webhook-id, whatever became of it; without since and until."},"since":{"type":["string","null"],"format":"date-time"},
-                "until":{"type":["string","null"],"format":"date-time"}}}
+                "properties":{"endpoint":{"type":"string","format":"uuid",
+                "description":"What had no success there."},"event":{"type":"string","format":"uuid",
+                "description":"One event by its webhook-id, whatever became of it; without since and until."},
+                "since":{"type":["string","null"],"format":"date-time","description":"Events of this time and later."},
+                "until":{"type":["string","null"],"format":"date-time","description":"Events before this time."}}}
                 """
             ),
             (
@@ -120,9 +137,11 @@ extension Schemas {
                 "Backup",
                 """
                 {"type":"object","required":["path"],"additionalProperties":false,"properties":{
-                "path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^/"},
-                "files":{"type":["string","null"],"minLength":1,"maxLength":4096,"pattern":"^/"},
-                "master_key":{"type":"boolean","default":true}}}
+                "path":{"type":"string","minLength":1,"maxLength":4096,"pattern":"^/",
+                "description":"A file that is not there yet, on the gateway's own machine."},
+                "files":{"type":["string","null"],"minLength":1,"maxLength":4096,"pattern":"^/",
+                "description":"The directory for pictures and models; null: none of them."},
+                "master_key":{"type":"boolean","default":true,"description":"Whether the key is put beside the files."}}}
                 """
             ),
             (

@@ -77,7 +77,8 @@ enum Schemas {
                 "TaskList",
                 """
                 {"type":"object","required":["task_ids"],"additionalProperties":false,"properties":{"task_ids":{
-                "type":"array","minItems":1,"maxItems":100,"items":{"type":"string"}}}}
+                "type":"array","minItems":1,"maxItems":100,"items":{"type":"string"},
+                "description":"As submits answered them."}}}
                 """
             ),
             (

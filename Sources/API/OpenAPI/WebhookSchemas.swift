@@ -1,11 +1,14 @@
 extension Schemas {
     private static let settings = """
-        "description":{"type":["string","null"],"maxLength":500},
+        "description":{"type":["string","null"],"maxLength":500,"description":"For people."},
         "events":{"type":["array","null"],"items":{"type":"string","enum":["task.started","task.finished","task.failed",
         "task.canceled","wallet.low","endpoint.disabled"]},"description":"None or an empty list: all of them."},
-        "headers":{"type":["object","null"],"maxProperties":10,"additionalProperties":{"type":"string","maxLength":1024}},
-        "requests_per_second":{"type":["number","null"],"minimum":0.01,"maximum":1000},
-        "concurrency":{"type":["integer","null"],"minimum":1,"maximum":64}
+        "headers":{"type":["object","null"],"maxProperties":10,"additionalProperties":{"type":"string","maxLength":1024},
+        "description":"Sent with every delivery; never shown again."},
+        "requests_per_second":{"type":["number","null"],"minimum":0.01,"maximum":1000,
+        "description":"How often it may be called at most."},
+        "concurrency":{"type":["integer","null"],"minimum":1,"maximum":64,
+        "description":"How many deliveries may be under way to it at once."}
         """
 
     /// Components of the webhook routes.
@@ -14,8 +17,9 @@ extension Schemas {
             "NewWebhookEndpoint",
             """
             {"type":"object","required":["url"],"additionalProperties":false,"properties":{
-            "url":{"type":"string","format":"uri","minLength":1,"maxLength":2048},
-            "scheme":{"enum":["hmac","ed25519",null],"default":"hmac"},\(settings)},
+            "url":{"type":"string","format":"uri","minLength":1,"maxLength":2048,"description":"Where deliveries are POSTed."},
+            "scheme":{"enum":["hmac","ed25519",null],"default":"hmac",
+            "description":"A secret both sides know, or a key pair of which the receiver has the public half."},\(settings)},
             "example":{"url":"https://hooks.example.com/trellis","events":["task.finished","task.failed"]}}
             """
         ),
@@ -23,7 +27,8 @@ extension Schemas {
             "WebhookEndpointChange",
             """
             {"type":"object","additionalProperties":false,"properties":{
-            "url":{"type":["string","null"],"format":"uri","minLength":1,"maxLength":2048},\(settings)}}
+            "url":{"type":["string","null"],"format":"uri","minLength":1,"maxLength":2048,
+            "description":"Where deliveries are POSTed from now on."},\(settings)}}
             """
         ),
         (
@@ -44,7 +49,8 @@ extension Schemas {
             "SecretRotation",
             """
             {"type":"object","additionalProperties":false,"properties":{
-            "overlap_seconds":{"type":["integer","null"],"minimum":0,"maximum":604800,"default":86400},
+            "overlap_seconds":{"type":["integer","null"],"minimum":0,"maximum":604800,"default":86400,
+            "description":"How long those before it sign beside the new one; 0 ends them at once."},
             "scheme":{"enum":["hmac","ed25519",null],"description":"The endpoint's own, if none is named."}}}
             """
         ),
@@ -64,7 +70,8 @@ extension Schemas {
             "Recovery",
             """
             {"type":"object","required":["since"],"additionalProperties":false,"properties":{
-            "since":{"type":"string","format":"date-time"},"until":{"type":"string","format":"date-time"}}}
+            "since":{"type":"string","format":"date-time","description":"Events of this time and later."},
+            "until":{"type":"string","format":"date-time","description":"Events before this time; now unless given."}}}
             """
         ),
         (
