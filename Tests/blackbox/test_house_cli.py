@@ -166,6 +166,8 @@ def test_accounts_keys_and_credits_with_and_without_a_gateway(house):
         (["keys", "rotate", made["account_id"]], "No key with this id."),
         (["keys", "revoke", made["account_id"]], "No key with this id."),
         (["credits", "verify", "--head", "2-0"], 'head must be SEQUENCE:HASH, as a verification answers it; got "2-0".'),
+        # Half a hash is a slip, and no tampering.
+        (["credits", "verify", "--head", "1:00"], 'head must be SEQUENCE:HASH, as a verification answers it; got "1:00".'),
         (["providers", "disable", "fals"], 'There is no provider "fals".\nThere are 3daistudio, fal,'),
         (["webhooks", "replay", "--endpoint", "none"], "No endpoint with this id."),
     ]:
